@@ -1,0 +1,1 @@
+"""Event pipelines: actors joined by queues, set up by a Director."""
