@@ -1,20 +1,139 @@
-/* The extension module compysition._core: module definition, and nothing else. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+/* The extension module compysition._core: its definition, its state, and the order of its set-up. */
+#include "module.h"
+
+#include "event/event.h"
+#include "event/payload.h"
+
+#include <string.h>
+
+int
+cps_add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyObject *bases)
+{
+    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, bases);
+    const char *dot;
+
+    if (type == NULL) {
+        return -1;
+    }
+    *slot = type; /* the state owns it */
+    dot = strrchr(spec->name, '.');
+    return dot[1] == '_' ? 0 : PyModule_AddObjectRef(module, dot + 1, (PyObject *)type);
+}
+
+PyObject *
+cps_import(PyObject **cache, const char *name, const char *attribute)
+{
+    PyObject *module, *value;
+
+    if (*cache != NULL) {
+        return *cache;
+    }
+    module = PyImport_ImportModule(name);
+    if (module == NULL) {
+        return NULL;
+    }
+    value = PyObject_GetAttrString(module, attribute);
+    Py_DECREF(module);
+    *cache = value; /* the state owns it */
+    return value;
+}
+
+static int
+names_setup(CpsState *state)
+{
+#define CPS_INTERN(name)                                         \
+    state->names.name = PyUnicode_InternFromString(#name);       \
+    if (state->names.name == NULL) {                             \
+        return -1;                                               \
+    }
+    CPS_NAMES(CPS_INTERN)
+#undef CPS_INTERN
+    state->consume_kwnames = PyTuple_Pack(2, state->names.origin, state->names.origin_queue);
+    return state->consume_kwnames == NULL ? -1 : 0;
+}
+
+static int
+module_exec(PyObject *module)
+{
+    CpsState *state = PyModule_GetState(module);
+
+    if (names_setup(state) < 0 ||
+        cps_errors_setup(module, state) < 0 ||
+        cps_payload_setup(module, state) < 0 ||
+        cps_event_setup(module, state) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+static int
+module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    CpsState *state = PyModule_GetState(module);
+
+    for (int i = 0; i < CPS_ERROR_COUNT; i++) {
+        Py_VISIT(state->errors[i]);
+    }
+#define CPS_VISIT_TYPE(name) Py_VISIT(state->types.name);
+    CPS_TYPES(CPS_VISIT_TYPE)
+#undef CPS_VISIT_TYPE
+    Py_VISIT(state->http_code_map);
+    Py_VISIT(state->json_loads);
+    Py_VISIT(state->json_dumps);
+    Py_VISIT(state->deepcopy);
+    return 0;
+}
+
+static int
+module_clear(PyObject *module)
+{
+    CpsState *state = PyModule_GetState(module);
+
+    for (int i = 0; i < CPS_ERROR_COUNT; i++) {
+        Py_CLEAR(state->errors[i]);
+    }
+#define CPS_CLEAR_TYPE(name) Py_CLEAR(state->types.name);
+    CPS_TYPES(CPS_CLEAR_TYPE)
+#undef CPS_CLEAR_TYPE
+#define CPS_CLEAR_NAME(name) Py_CLEAR(state->names.name);
+    CPS_NAMES(CPS_CLEAR_NAME)
+#undef CPS_CLEAR_NAME
+    Py_CLEAR(state->consume_kwnames);
+    Py_CLEAR(state->http_code_map);
+    Py_CLEAR(state->json_loads);
+    Py_CLEAR(state->json_dumps);
+    Py_CLEAR(state->deepcopy);
+    return 0;
+}
+
+static void
+module_free(void *module)
+{
+    module_clear(module);
+}
 
 static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    /* greenlet has static types, one set for the whole process */
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
     {0, NULL},
 };
 
-static PyModuleDef module_def = {
+PyModuleDef cps_module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "compysition._core",
     .m_doc = "The C core of compysition.",
+    .m_size = sizeof(CpsState),
     .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
 };
 
 PyMODINIT_FUNC
 PyInit__core(void)
 {
-    return PyModuleDef_Init(&module_def);
+    return PyModuleDef_Init(&cps_module);
 }

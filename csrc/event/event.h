@@ -1,0 +1,69 @@
+/* event.h: the event that travels through a pipeline. One struct for every event class, so that
+ * `class X(JSONEvent, HttpEvent)` and user mix-ins have no layout conflict. */
+#ifndef CPS_EVENT_EVENT_H
+#define CPS_EVENT_EVENT_H
+
+#include "event/lineage.h"
+#include "module.h"
+
+typedef struct CpsPayload CpsPayload;   /* event/payload.h */
+typedef struct CpsHttpPart CpsHttpPart; /* event/http.h: headers, status, environment, method */
+typedef struct CpsLogPart CpsLogPart;   /* event/logevent.h: level, origin_actor, message, id, time */
+
+typedef struct CpsEvent {
+    PyObject_HEAD
+    PyObject *dict;      /* owned: extra attributes; NULL until one is set */
+    PyObject *weakrefs;
+    CpsPayload *payload; /* owned; NULL: no data (None) */
+    CpsLineage *lineage; /* owned; NULL until the event is first sent */
+    CpsHttpPart *http;   /* owned; NULL unless an HttpEvent */
+    CpsLogPart *log;     /* owned; NULL unless a LogEvent */
+    PyObject *event_id;  /* owned str; NULL while only raw_id is there */
+    PyObject *meta_id;   /* owned; NULL: the same as event_id */
+    PyObject *service;   /* owned; NULL: "default" */
+    PyObject *error;     /* owned; NULL: no error */
+    PyObject *created;   /* owned datetime; NULL while only created_us is there */
+    int64_t created_us;  /* microseconds since the epoch */
+    uint8_t raw_id[16];  /* the bits of a uuid4 */
+} CpsEvent;
+
+int cps_event_setup(PyObject *module, CpsState *state);
+
+static inline bool
+cps_event_check(CpsState *state, PyObject *object)
+{
+    return PyObject_TypeCheck(object, state->types.Event);
+}
+
+/* A copy as every send makes it: same id, same lineage, data shared until somebody could change it. Falls back to
+ * copy.deepcopy for classes that define their own copying. New, or NULL with an exception set. */
+PyObject *cps_event_copy(CpsState *state, PyObject *event);
+
+/* The best copy that can be had of an event that cps_event_copy refuses: what cannot be copied is shared or, for the error,
+ * replaced by a CompysitionException with its text. New, or NULL with an exception set. */
+PyObject *cps_event_copy_leniently(CpsState *state, PyObject *event);
+
+/* The event's id, rendered on the first call. Borrowed from the event, or NULL with an exception set. */
+PyObject *cps_event_id(CpsEvent *event);
+
+/* event.meta_id. Borrowed from the event, or NULL with an exception set. */
+PyObject *cps_event_meta_id(CpsEvent *event);
+
+/* Set event.error, through an overridden _set_error when the class has one. Strips traceback, context and cause of a raised
+ * exception, which would keep the whole flow alive. Returns 0, or -1 with an exception set. */
+int cps_event_set_error(CpsState *state, PyObject *event, PyObject *error);
+
+/* event.convert(cls). New, or NULL with an exception set. */
+PyObject *cps_event_convert(CpsState *state, PyObject *event, PyTypeObject *cls);
+
+/* event.data_string() and event.error_string(), overridden or not. New, or NULL with an exception set. */
+PyObject *cps_event_data_string(CpsState *state, PyObject *event);
+PyObject *cps_event_error_string(CpsState *state, PyObject *event);
+
+/* A new LogEvent made now. `origin_actor` and `message` are str; `id` may be NULL. New, or NULL with an exception set. */
+PyObject *cps_log_event_new(CpsState *state, int level, PyObject *origin_actor, PyObject *message, PyObject *id);
+
+/* The level of a LogEvent and of anything else (then INFO, 20). */
+int cps_log_event_level(PyObject *event);
+
+#endif

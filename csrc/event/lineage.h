@@ -1,0 +1,87 @@
+/* lineage.h: how every event's end is known.
+ *
+ * A lineage belongs to an event made by a source and is shared by all copies that fan-out, conversion and joins derive
+ * from it. It counts deliveries, not objects: one up when an event is put on a queue, one down when the consume that took
+ * it has ended or the queue dropped it. When the count reaches zero, the lineage settles and its source learns how.
+ * A ledger adds the lineages up, per director: created = settled + in flight, always.
+ *
+ * Plain C with plain counters: touched only by threads that hold the GIL. */
+#ifndef CPS_EVENT_LINEAGE_H
+#define CPS_EVENT_LINEAGE_H
+
+#include "compat.h"
+
+#include <stdint.h>
+
+/* How a delivery, or a whole lineage, ended. In rising order of what a source cares about: of several ends the highest
+ * one counts. */
+typedef enum {
+    CPS_FATE_OPEN,     /* still in flight */
+    CPS_FATE_CONSUMED, /* an actor took it, and that was its purpose */
+    CPS_FATE_DROPPED,  /* thrown away on purpose: overload policy, router */
+    CPS_FATE_FAILED,   /* a consume raised, or the event could not be used */
+    CPS_FATE_REPORTED, /* still unfinished when its director stopped, and named in the report */
+    CPS_FATE_ANSWERED, /* its source got the answer */
+    CPS_FATE_COUNT
+} CpsFate;
+
+/* Sums over lineages. Shared by the lineages in it, so it outlives its director. */
+typedef struct CpsLedger {
+    Py_ssize_t refs;
+    uint64_t created;
+    uint64_t in_flight;             /* lineages with a delivery under way */
+    uint64_t kept;                  /* no delivery under way, but an actor may still hold an event and send it */
+    uint64_t settled[CPS_FATE_COUNT]; /* by how they ended */
+    void (*on_quiet)(void *context); /* called when in_flight falls to 0; may be NULL */
+    void *context;
+} CpsLedger;
+
+enum {
+    CPS_LINEAGE_IN_FLIGHT,
+    CPS_LINEAGE_KEPT,    /* at rest, but somebody may hold an event of it and send it */
+    CPS_LINEAGE_SETTLED,
+};
+
+typedef struct CpsLineage {
+    Py_ssize_t refs;
+    Py_ssize_t deliveries;
+    CpsLedger *ledger; /* owned */
+    uint8_t worst;     /* highest CpsFate among the ended deliveries */
+    uint8_t state;     /* CPS_LINEAGE_... */
+    bool held;         /* a Python consume neither forwarded nor failed: it may have kept the event */
+    /* Set by a source that waits for the end: called once, when the lineage has settled. */
+    void (*on_settled)(struct CpsLineage *lineage, void *context);
+    void *context;
+} CpsLineage;
+
+CpsLedger *cps_ledger_new(void); /* new, or NULL with MemoryError set */
+void cps_ledger_unref(CpsLedger *ledger);
+
+/* A new lineage in `ledger` with no delivery yet; new, or NULL with MemoryError set. */
+CpsLineage *cps_lineage_new(CpsLedger *ledger);
+
+static inline CpsLineage *
+cps_lineage_ref(CpsLineage *lineage)
+{
+    if (lineage != NULL) {
+        lineage->refs++;
+    }
+    return lineage;
+}
+
+/* Drop a reference (NULL is fine). With the last one a kept lineage settles: nobody can send its event any more. */
+void cps_lineage_unref(CpsLineage *lineage);
+
+/* A delivery begins: an event of this lineage is on its way to a consume. */
+void cps_lineage_deliver(CpsLineage *lineage);
+
+/* A delivery has ended as `fate`. */
+void cps_lineage_end(CpsLineage *lineage, CpsFate fate);
+
+/* A delivery has ended in a consume that may have kept the event. */
+void cps_lineage_keep(CpsLineage *lineage);
+
+/* Note how part of a lineage ended without a delivery of its own ending (an error that has no route, say). */
+void cps_lineage_note(CpsLineage *lineage, CpsFate fate);
+
+#endif

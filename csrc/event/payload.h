@@ -1,0 +1,38 @@
+/* payload.h: an event's data, shared by the copies of the event until somebody could change it.
+ *
+ * A payload that holds a mutable value and has been handed to Python counts as exposed: whoever got the value may change it
+ * at any time, so a send then takes a snapshot (cps_payload_share). A payload that several events share is copied before it
+ * is handed out (cps_payload_expose), so that nobody changes somebody else's data. */
+#ifndef CPS_EVENT_PAYLOAD_H
+#define CPS_EVENT_PAYLOAD_H
+
+#include "module.h"
+
+typedef enum {
+    CPS_DATA_VALUE,  /* immutable: str, bytes, int, float, bool */
+    CPS_DATA_JSON,   /* dict, list and scalars of a JSON event: copied as a JSON round trip would */
+    CPS_DATA_OBJECT, /* any other Python object: copied as copy.deepcopy would */
+} CpsDataKind;
+
+/* A Python object (never visible to users), so that the cycle collector sees the value once however many events share it. */
+struct CpsPayload {
+    PyObject_HEAD
+    PyObject *value;  /* owned */
+    uint8_t kind;     /* CpsDataKind */
+    bool exposed;     /* a mutable value that Python code may hold */
+};
+typedef struct CpsPayload CpsPayload;
+
+int cps_payload_setup(PyObject *module, CpsState *state);
+
+/* New payload with `value` (borrowed; not None); `json` tells whether it belongs to a JSON event. New, or NULL. */
+CpsPayload *cps_payload_new(CpsState *state, PyObject *value, bool json);
+
+/* For a copy of an event: `payload` itself when nobody can change it, else a snapshot. New, or NULL with an exception set. */
+CpsPayload *cps_payload_share(CpsState *state, CpsPayload *payload);
+
+/* The live value of *payload_p for Python code, replacing *payload_p by a copy of its own first when others share it.
+ * New, or NULL with an exception set. */
+PyObject *cps_payload_expose(CpsState *state, CpsPayload **payload_p);
+
+#endif

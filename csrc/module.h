@@ -1,0 +1,131 @@
+/* module.h: what belongs to the module as a whole: its state (types, exceptions, names) and how to reach it. */
+#ifndef CPS_MODULE_H
+#define CPS_MODULE_H
+
+#include "compat.h"
+#include "errors.h"
+
+/* The types that C code needs to reach; each is made by its own cps_*_setup. */
+#define CPS_TYPES(X)          \
+    X(Worker)                 \
+    X(Payload)                \
+    X(DataFormatInterface)    \
+    X(XMLFormatInterface)     \
+    X(JSONFormatInterface)    \
+    X(Event)                  \
+    X(HttpEvent)              \
+    X(JSONEvent)              \
+    X(JSONHttpEvent)          \
+    X(LogEvent)               \
+    X(Queue)                  \
+    X(InternalQueuePool)      \
+    X(QueuePool)              \
+    X(Logger)                 \
+    X(Task)                   \
+    X(RestartPool)            \
+    X(Actor)                  \
+    X(Null)                   \
+    X(STDOUT)                 \
+    X(EventLogger)            \
+    X(FlowController)         \
+    X(EventGenerator)         \
+    X(CronEventGenerator)     \
+    X(EventAttributeModifier) \
+    X(EventAttributeLookupModifier) \
+    X(FileLogger)             \
+    X(RedactedFileLogger)     \
+    X(Director)
+
+/* Names that are looked up often, interned once. */
+#define CPS_NAMES(X)        \
+    X(consume)              \
+    X(origin)               \
+    X(origin_queue)         \
+    X(pre_hook)             \
+    X(post_hook)            \
+    X(preHook)              \
+    X(postHook)             \
+    X(start)                \
+    X(stop)                 \
+    X(input)                \
+    X(output)               \
+    X(put)                  \
+    X(get)                  \
+    X(name)                 \
+    X(size)                 \
+    X(data)                 \
+    X(error)                \
+    X(event_id)             \
+    X(meta_id)              \
+    X(service)              \
+    X(created)              \
+    X(headers)              \
+    X(status)               \
+    X(environment)          \
+    X(method)               \
+    X(level)                \
+    X(id)                   \
+    X(time)                 \
+    X(message)              \
+    X(code)                 \
+    X(origin_actor)         \
+    X(logger_filename)      \
+    X(_event_id)            \
+    X(_data)                \
+    X(_error)               \
+    X(_status)              \
+    X(_set_error)           \
+    X(data_string)          \
+    X(error_string)         \
+    X(format_error)         \
+    X(conversion_methods)   \
+    X(content_type)         \
+    X(REQUIRED_EVENT_ATTRIBUTES) \
+    X(REQUEST_METHOD)       \
+    X(__deepcopy__)         \
+    X(__name__)             \
+    X(gr_context)
+
+typedef struct CpsState {
+    PyObject *errors[CPS_ERROR_COUNT]; /* owned; indexed by CpsErrorKind */
+    struct {
+#define CPS_FIELD(name) PyTypeObject *name; /* owned */
+        CPS_TYPES(CPS_FIELD)
+#undef CPS_FIELD
+    } types;
+    struct {
+#define CPS_FIELD(name) PyObject *name; /* owned, interned */
+        CPS_NAMES(CPS_FIELD)
+#undef CPS_FIELD
+    } names;
+    PyObject *http_code_map;  /* owned: defaultdict, exception class -> {"status": ..., "headers": ...} */
+    PyObject *consume_kwnames; /* owned: ("origin", "origin_queue") */
+    PyObject *json_loads;     /* owned; NULL until first used */
+    PyObject *json_dumps;     /* owned; NULL until first used */
+    PyObject *deepcopy;       /* owned; NULL until first used */
+} CpsState;
+
+extern PyModuleDef cps_module;
+
+/* The state, from an instance of one of our types or of a subclass. Cannot fail on those. Borrowed. */
+static inline CpsState *
+cps_state_of(PyObject *self)
+{
+    return PyModule_GetState(PyType_GetModuleByDef(Py_TYPE(self), &cps_module));
+}
+
+/* The state, from one of our types or a subclass. Borrowed. */
+static inline CpsState *
+cps_state_of_type(PyTypeObject *type)
+{
+    return PyModule_GetState(PyType_GetModuleByDef(type, &cps_module));
+}
+
+/* Make the type of `spec` with `bases` (borrowed: NULL, a type, or a tuple of types), store it at *slot and add it to
+ * the module under its own name when that does not begin with an underscore. Returns 0, or -1 with an exception set. */
+int cps_add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyObject *bases);
+
+/* `attribute` of module `name`, imported on the first use and kept at *cache. Borrowed, or NULL with an exception set. */
+PyObject *cps_import(PyObject **cache, const char *name, const char *attribute);
+
+#endif
