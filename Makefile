@@ -1,15 +1,164 @@
 # Targets for users: run, test, bench. For developers: dev and the checks. README.rst has the table.
-PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
-BUILD_TYPE ?= Debug
+#
+# Every target does its own set-up: Debian packages, a virtual environment, the build. Stamp files
+# keep what is done from being done again.
+
+VENV ?= .venv
 JOBS ?= 2
+BUILD_TYPE ?= Debug
+TESTS ?=
+PYTEST_ARGS ?=
+LEAKS ?=
+
+# An explicit PYTHON is used as it is by `make dev`, and makes the .venv for the other targets.
+ifdef PYTHON
+DEV_PYTHON := $(PYTHON)
+else
+PYTHON := python3
+DEV_PYTHON := $(VENV)/bin/python
+DEV_SETUP := $(VENV)/.base $(VENV)/.extra-test
+endif
+
+BUILD_PACKAGES ?= build-essential cmake ninja-build pkg-config libuv1-dev \
+                  python3 python3-dev python3-venv graphviz
+LINT_PACKAGES ?= clang-tidy
+
+export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: all run test bench dev test-c test-asan test-refleaks fuzz lint format clean FORCE
+all: test
+
+# ---- set-up ----
+
+# Install the Debian packages that are missing, or say how; other systems get the messages of CMake.
+define install_packages
+@mkdir -p $(@D)
+@set -e; command -v dpkg >/dev/null || exit 0; \
+missing=$$(for name in $(1); do dpkg -s $$name >/dev/null 2>&1 || echo $$name; done | xargs); \
+test -n "$$missing" || exit 0; \
+if [ "$$(id -u)" = 0 ]; then as_root=; \
+elif sudo -n true 2>/dev/null; then as_root=sudo; \
+else echo "error: packages are missing: sudo apt-get install $$missing" >&2; exit 1; fi; \
+$$as_root apt-get update -qq; \
+$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
+@touch $@
+endef
+
+build/packages.stamp: Makefile
+	$(call install_packages,$(BUILD_PACKAGES))
+
+build/lint-packages.stamp: Makefile
+	$(call install_packages,$(LINT_PACKAGES))
+
+# What the build itself needs stays in the virtual environment: build isolation would fetch it anew
+# for every rebuild. The .pth file makes the folder `tests` importable, after the installed package.
+$(VENV)/.base: pyproject.toml | build/packages.stamp
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q "scikit-build-core>=0.10" "greenlet>=3"
+	echo "$(CURDIR)" > "$$($(VENV)/bin/python -c \
+	    'import sysconfig; print(sysconfig.get_path("purelib"))')/compysition-tests.pth"
+	touch $@
+
+# The list of sources changes when one is added or removed, which no time stamp of a file tells.
+$(VENV)/.sources: FORCE | $(VENV)/.base
+	@find csrc compysition -name '*.[ch]' -o -name '*.py' -o -name '*.pyi' -o -name py.typed | sort > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+SOURCES = $(shell cat $(VENV)/.sources 2>/dev/null) CMakeLists.txt pyproject.toml README.rst LICENSE
+
+# pip is called with the folder and these; -C build-dir makes the build incremental.
+PIP_BUILD = $(VENV)/bin/python -m pip install -q --no-build-isolation
+
+.SECONDEXPANSION:
+$(VENV)/.installed: $(VENV)/.base $(VENV)/.sources $$(SOURCES)
+	$(PIP_BUILD) --force-reinstall --no-deps -C build-dir='build/{wheel_tag}' .
+	touch $@
+
+# What an extra names, without the package itself: pip would build that.
+$(VENV)/.extra-%: pyproject.toml | $(VENV)/.base
+	$(VENV)/bin/python -c 'import tomllib; \
+	    extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+	    print(*extras["$*"], sep="\n")' > $@.txt
+	$(VENV)/bin/python -m pip install -q -r $@.txt
+	@mv $@.txt $@
+
+# ---- the main jobs ----
+
+run: $(VENV)/.installed
+	$(VENV)/bin/python examples/main_job.py
+
+# PYTHONSAFEPATH keeps the source tree, which has no built module, out of the way of the installed
+# package, also in the processes that tests start.
+test: export PYTHONSAFEPATH = 1
+test: test-c $(VENV)/.installed $(VENV)/.extra-test
+	$(VENV)/bin/python -m pytest $(PYTEST_ARGS) $(TESTS)
+
+bench: export PYTHONSAFEPATH = 1
+bench: $(VENV)/.installed $(VENV)/.extra-bench
+	$(VENV)/bin/python -m tests.benchmarks
 
 # ---- dev: an incremental build into the source tree, with asserts; PYTHONPATH=. uses it ----
 
 # A build directory per Python: their modules lie side by side in compysition/.
-DEV_DIR = build/dev-$(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_config_var("SOABI"))')
+DEV_DIR = build/dev-$(shell $(DEV_PYTHON) -c 'import sysconfig; print(sysconfig.get_config_var("SOABI"))')
 
-.PHONY: dev
-dev:
+dev: $(DEV_SETUP)
 	@cmake -S . -B $(DEV_DIR) -G Ninja -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) -DCOMPYSITION_IN_PLACE=ON \
-	    -DPython_EXECUTABLE="$(shell command -v $(PYTHON))" --log-level=WARNING
+	    -DPython_EXECUTABLE="$$(command -v $(DEV_PYTHON))" --log-level=WARNING
 	@cmake --build $(DEV_DIR) -j$(JOBS)
+
+# ---- checks ----
+
+# Python in the C tests' build is only what CMakeLists.txt asks for; the tests are plain C.
+CMAKE = cmake -G Ninja -DPython_EXECUTABLE="$(abspath $(VENV)/bin/python)" --log-level=WARNING
+
+test-c: $(VENV)/.base
+	@$(CMAKE) -S . -B build/c-tests -DCOMPYSITION_CTESTS=ON -DCOMPYSITION_SANITIZE=ON
+	@cmake --build build/c-tests --target c_tests
+	@ctest --test-dir build/c-tests --output-on-failure --no-tests=ignore -Q || \
+	    ctest --test-dir build/c-tests --output-on-failure --rerun-failed
+
+# The sanitizers see allocations only when Python passes them to malloc. Without libstdc++ in the
+# preload an exception thrown inside greenlet aborts: ASan must find the real __cxa_throw at start.
+ASAN_ENV = PYTHONPATH=build/asan-site PYTHONMALLOC=malloc \
+    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
+    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+
+test-asan: export PYTHONSAFEPATH = 1
+test-asan: $(VENV)/.installed $(VENV)/.extra-test
+	rm -rf build/asan-site
+	$(PIP_BUILD) --no-deps --target build/asan-site -C build-dir='build/asan-{wheel_tag}' \
+	    -C cmake.define.COMPYSITION_SANITIZE=ON .
+	$(ASAN_ENV) $(VENV)/bin/python -m pytest -p no:cacheprovider $(PYTEST_ARGS) $(TESTS)
+
+test-refleaks: export PYTHONSAFEPATH = 1
+test-refleaks: $(VENV)/.installed $(VENV)/.extra-test
+	$(VENV)/bin/python -m tests.isolated $(LEAKS)
+
+fuzz: $(VENV)/.base
+	@CC=clang $(CMAKE) -S . -B build/fuzz -DCOMPYSITION_FUZZ=ON
+	@cmake --build build/fuzz --target fuzz_targets
+
+C_FILES = $(shell find csrc tests -name '*.[ch]')
+
+lint: $(VENV)/.installed $(VENV)/.extra-lint $(VENV)/.extra-test build/lint-packages.stamp
+	$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)
+	@$(CMAKE) -S . -B build/lint -DCOMPYSITION_WERROR=ON -DCOMPYSITION_LTO=OFF
+	@cmake --build build/lint --target _core
+	run-clang-tidy -quiet -j $(JOBS) -p build/lint '/csrc/' > build/lint/clang-tidy.log 2>&1 || \
+	    { grep -E '(warning|error):' -A 4 build/lint/clang-tidy.log; exit 1; }
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy compysition
+	PYTHONSAFEPATH=1 $(VENV)/bin/python -m mypy.stubtest compysition._core
+
+format: $(VENV)/.extra-lint
+	$(VENV)/bin/clang-format -i $(C_FILES)
+	$(VENV)/bin/ruff check --fix-only -q
+	$(VENV)/bin/ruff format
+
+clean:
+	rm -rf build dist $(VENV) compysition/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

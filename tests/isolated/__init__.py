@@ -1,0 +1,1 @@
+"""Scenarios that need processes of their own: leaks, and what happens at shutdown."""

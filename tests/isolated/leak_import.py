@@ -1,0 +1,7 @@
+import sys
+
+
+def leak_import_of_the_package():
+    for name in [name for name in sys.modules if name.partition(".")[0] == "compysition"]:
+        del sys.modules[name]
+    import compysition._core
