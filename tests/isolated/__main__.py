@@ -1,13 +1,14 @@
 """Run leak scenarios: ``python -m tests.isolated [name ...]``.
 
-A scenario is a function ``leak_*()`` in a module ``tests/isolated/leak_*.py``. Each gets a process of
-its own, where it is called again and again; when a measure grows in every batch of calls, it leaks.
-A name selects the scenarios that contain it.
+A scenario is a function ``leak_*()`` in a module ``tests/isolated/leak_*.py``. Each gets a process
+of its own, where it is called again and again; when a measure grows in every batch of calls, it
+leaks. A name selects the scenarios that contain it.
 """
 
 import ctypes
 import gc
 import importlib
+import itertools
 import os
 import pkgutil
 import subprocess
@@ -15,9 +16,9 @@ import sys
 
 import tests.isolated
 
-WARM_UP = 30
-BATCHES = 4
-CALLS = 50
+WARM_UP = 100
+BATCHES = 6
+CALLS = 100
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -52,18 +53,19 @@ def resident():
         return int(statm.read().split()[1]) * PAGE
 
 
-# Per measure: how to take it, and by how much it may grow in a batch of calls. The smallest chunk of
-# malloc is 32 bytes, so one chunk lost per call is well past its limit; pages come and go in lumps.
+# Per measure: how to take it, and by how much it may grow in a batch of calls. Caches of CPython
+# still gain a few blocks now and then; whatever is lost once per call, though, is past each limit
+# (malloc's smallest chunk is 32 bytes). Pages come and go in lumps.
 MEASURES = {
-    "blocks of Python": (sys.getallocatedblocks, 3),
-    "objects": (lambda: len(gc.get_objects()), 3),
+    "blocks of Python": (sys.getallocatedblocks, CALLS // 5),
+    "objects": (lambda: len(gc.get_objects()), CALLS // 5),
     "bytes of malloc": (lambda: mallinfo().uordblks, 16 * CALLS),
     "resident bytes": (resident, 1 << 17),
     "descriptors": (lambda: len(os.listdir("/proc/self/fd")), 0),
     "threads": (lambda: len(os.listdir("/proc/self/task")), 0),
 }
 if hasattr(sys, "gettotalrefcount"):
-    MEASURES["references"] = (sys.gettotalrefcount, 3)
+    MEASURES["references"] = (sys.gettotalrefcount, CALLS // 5)
 
 
 def take(scenario, calls):
@@ -81,7 +83,7 @@ def run_scenario(scenario):
     for (name, (_, allowed)), values in zip(
         MEASURES.items(), zip(*taken, strict=True), strict=True
     ):
-        growth = [after - before for before, after in zip(values, values[1:], strict=False)]
+        growth = [after - before for before, after in itertools.pairwise(values)]
         if min(growth) > allowed:
             grown.append(f"{name} grow by {growth} in batches of {CALLS} calls")
     return grown
