@@ -1,0 +1,173 @@
+/* actor.h: the base of all actors: its queues, its consumers, its life. Sending is in send.c, taking in consume.c. */
+#ifndef CPS_FLOW_ACTOR_H
+#define CPS_FLOW_ACTOR_H
+
+#include "flow/logger.h"
+#include "flow/pool.h"
+#include "flow/queue.h"
+#include "loop/runtime.h"
+
+typedef struct CpsActor CpsActor;
+
+/* What a built-in actor brings. One static const table per type, set at the start of its tp_init. */
+typedef struct {
+    /* Take one event (borrowed). Returns 0, or -1 with an exception set, which takes the event's error path. Must not block:
+     * cps_actor_send keeps what a full queue refuses, and the actor sleeps until it is gone. A type that has it lists
+     * CPS_CONSUME_METHOD in its methods; a Python subclass that overrides consume is called instead. */
+    int (*consume)(CpsActor *self, CpsInbox *inbox, PyObject *event);
+    /* Optional, for sources. Called after pre_hook; returns 0, or -1 with an exception set. */
+    int (*start_source)(CpsActor *self);
+    /* Optional. No new events from now on; called before the drain. Must be safe to call twice. */
+    void (*stop_source)(CpsActor *self);
+    bool may_end; /* often the last actor of a flow: an outbox without connection is not worth a log line */
+} CpsActorOps;
+
+/* A queue that an actor consumes. */
+struct CpsInbox {
+    CpsReady ready;     /* first: in the ready ring while there is work and the actor may take it */
+    CpsActor *actor;    /* borrowed: the actor owns its inboxes */
+    CpsQueue *queue;    /* owned */
+    PyObject *key;      /* owned: its name in pool.inbound */
+    CpsLink queue_link; /* in CpsQueue.inboxes */
+    CpsLink actor_link; /* in CpsActor.inboxes, in the order of connection */
+    Py_ssize_t running; /* consumes of its events under way */
+    CpsGraphPart *gate; /* owned reference: the cycle that its events enter, or NULL; see flow/graph.h */
+    CpsLink gate_link;  /* in CpsGraphPart.gates */
+};
+
+/* An event that a C actor sent to a full queue. */
+typedef struct {
+    CpsLink link;       /* in CpsQueue.blocked */
+    CpsLink actor_link; /* in CpsActor.pending */
+    CpsActor *actor;    /* borrowed */
+    CpsQueue *queue;    /* owned */
+    PyObject *event;    /* owned */
+} CpsPending;
+
+typedef struct {
+    uint64_t in, out, errors, dropped, unrouted, rescued;
+    uint64_t sampled;    /* consumes whose time was measured */
+    uint64_t working_ns; /* sum over those */
+} CpsActorCounters;
+
+struct CpsActor {
+    PyObject_HEAD
+    PyObject *dict;            /* owned; for built-in actors, whose types declare it; else NULL */
+    PyObject *weakrefs;
+    CpsState *state;           /* borrowed */
+    const CpsActorOps *ops;    /* NULL for actors written in Python */
+    CpsRuntime *rt;            /* borrowed; set while started */
+    CpsLedger *ledger;         /* owned: where its new lineages are counted */
+    PyObject *name;            /* owned */
+    CpsQueuePool *pool;        /* owned */
+    CpsLogger *logger;         /* owned */
+    PyObject *threads;         /* owned: RestartPool */
+    PyObject *blockdiag_config; /* owned dict */
+    PyObject *input_types;     /* owned tuple; NULL until started */
+    PyObject *output_types;    /* owned tuple; NULL until started */
+    PyObject *required;        /* owned sequence of names, or NULL */
+    PyTypeObject *accepted;    /* borrowed: type of the last event that was found to be of an input type */
+    PyTypeObject *emitted;     /* borrowed: the same for output */
+    CpsList inboxes;           /* CpsInbox.actor_link */
+    CpsList pending;           /* CpsPending.actor_link */
+    CpsList blockers;          /* CpsWait of callers of block() */
+    CpsGraphPart *part;        /* owned reference: the cycle that it is part of, or NULL */
+    Py_ssize_t size, concurrency; /* concurrency 0: no limit */
+    Py_ssize_t running;        /* consumes under way */
+    Py_ssize_t retrying;       /* rescued events that wait for their second */
+    long max_rescue;
+    bool blocking_consume, rescue;
+    bool c_consume;            /* ops->consume is what runs */
+    bool started, loop_ended, stopped;
+    bool named_unrouted;       /* the missing outbox was logged */
+    bool is_log_actor;
+    CpsActorCounters counters;
+};
+
+int cps_actor_setup(PyObject *module, CpsState *state);
+
+static inline bool
+cps_actor_check(CpsState *state, PyObject *object)
+{
+    return PyObject_TypeCheck(object, state->types.Actor);
+}
+
+/* --- for built-in actors ------------------------------------------------------------------------------------------------- */
+
+/* Entries for a built-in type: {"consume", ...} in its methods and the offset of its instance dict in its members. */
+PyObject *cps_actor_consume_method(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                   PyObject *kwnames);
+#define CPS_CONSUME_METHOD                                                                  \
+    {"consume", _PyCFunction_CAST(cps_actor_consume_method), METH_FASTCALL | METH_KEYWORDS, \
+     "consume($self, event, /, *args, **kwargs)\n--\n\nTake one event."}
+#define CPS_ACTOR_MEMBERS                                              \
+    {"__dictoffset__", T_PYSSIZET, offsetof(CpsActor, dict), READONLY, NULL}
+
+/* The Actor part of a tp_init: `args` are (name, size, ...) and what the subclass did not use itself. Returns 0 or -1. */
+int cps_actor_init(CpsActor *self, const CpsActorOps *ops, PyObject *args, PyObject *kwargs);
+
+/* Slots that a subtype with fields of its own calls from its own. */
+int cps_actor_traverse(PyObject *self, visitproc visit, void *arg);
+int cps_actor_clear(PyObject *self);
+void cps_actor_dealloc(PyObject *self);
+
+/* Set blockdiag_config["shape"]. Returns 0 or -1. */
+int cps_actor_set_shape(CpsActor *self, const char *shape);
+
+/* Whether a Python subclass replaces `method` (a name) that `type` implements in C. 1, 0, or -1. */
+int cps_actor_overrides(CpsActor *self, PyTypeObject *type, const char *method);
+
+/* --- sending (send.c) ----------------------------------------------------------------------------------------------------- */
+
+/* A copy of `event` to each outbound queue / each error queue. In a C consume nothing blocks; elsewhere it waits for room.
+ * Returns 0, or -1 with an exception set. */
+int cps_actor_send(CpsActor *self, PyObject *event);
+int cps_actor_send_error(CpsActor *self, PyObject *event);
+
+/* The same to the given queues (borrowed). `check` tests the output type. */
+int cps_actor_send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count, bool check);
+
+/* Set event.error to `exc` (borrowed) and send it along the error path; never fails: what goes wrong is logged. */
+void cps_actor_fail(CpsActor *self, PyObject *event, PyObject *exc);
+
+/* Try again what full queues had refused. Returns whether nothing is left. */
+bool cps_actor_flush(CpsActor *self);
+
+/* --- consuming (consume.c) -------------------------------------------------------------------------------------------------- */
+
+/* Consume `queue` under the name `key` in pool.inbound. Returns 0 or -1. */
+int cps_actor_add_inbox(CpsActor *self, PyObject *key, CpsQueue *queue);
+
+/* Put the inbox into the ready ring if it has work that may be done now. */
+void cps_inbox_schedule(CpsInbox *inbox);
+
+/* All of them: the actor was started, or may take more. */
+void cps_actor_schedule(CpsActor *self);
+
+/* Let go of an inbox (at the end, or when its queue was replaced). */
+void cps_inbox_free(CpsInbox *inbox);
+
+/* --- life (actor.c) ----------------------------------------------------------------------------------------------------------- */
+
+/* start() and stop() as methods, overridden or not. 0 or -1. */
+int cps_actor_start(CpsActor *self);
+int cps_actor_stop(CpsActor *self);
+
+/* First half of a stop: loop() becomes false, sources stop. Safe to call twice. */
+void cps_actor_end_loop(CpsActor *self);
+
+/* Nothing queued, running, pending or waiting for a retry. */
+bool cps_actor_at_rest(CpsActor *self);
+
+/* Throw away what is queued in its inboxes, pending and waiting for a retry, ending each lineage as reported. The count. */
+Py_ssize_t cps_actor_purge(CpsActor *self);
+
+/* pool.inbound[key] and the others are changed by connecting (connect.c). `kind` is "outbound", "error" or "logs". */
+typedef enum { CPS_KIND_OUTBOUND, CPS_KIND_ERROR, CPS_KIND_LOGS } CpsQueueKind;
+
+/* Connect one queue by the rules of the four combinations. Names are str; `check_existing` raises QueueConnected instead of
+ * sharing. `destination_name` already has its error_ or log_ prefix. Returns the queue (borrowed from the pool), or NULL. */
+CpsQueue *cps_connect(CpsActor *source, PyObject *source_name, CpsActor *destination,
+                      PyObject *destination_name, CpsQueueKind kind, bool check_existing);
+
+#endif

@@ -1,0 +1,43 @@
+/* logger.h: an actor's logger. Records are LogEvents on the actor's log queues; below the level nothing is built. */
+#ifndef CPS_FLOW_LOGGER_H
+#define CPS_FLOW_LOGGER_H
+
+#include "flow/pool.h"
+
+enum {
+    CPS_LOG_DEBUG = 10,
+    CPS_LOG_INFO = 20,
+    CPS_LOG_WARNING = 30,
+    CPS_LOG_ERROR = 40,
+    CPS_LOG_CRITICAL = 50,
+};
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *dict;             /* owned; may be NULL */
+    CpsState *state;            /* borrowed */
+    PyObject *name;             /* owned: origin_actor of the records */
+    CpsInternalQueuePool *pool; /* owned */
+    PyObject *forward;          /* owned: Python logging.Logger that gets the records too, or NULL */
+    int level;                  /* records below it are not made */
+    bool muted;                 /* a log actor at work: what it logs about a record must not come back to it */
+} CpsLogger;
+
+int cps_logger_setup(PyObject *module, CpsState *state);
+
+PyObject *cps_logger_new(CpsState *state, PyObject *name, CpsInternalQueuePool *pool);
+
+static inline bool
+cps_log_enabled(const CpsLogger *logger, int level)
+{
+    return level >= logger->level;
+}
+
+/* Log a message formatted as by PyUnicode_FromFormat; `event` (may be NULL) gives the record's id. Never blocks and never leaves
+ * an exception set: a failure to log is reported as unraisable. Keeps an exception that is already set. */
+void cps_log(CpsLogger *logger, int level, PyObject *event, const char *format, ...);
+
+/* The same with a finished message (borrowed str). */
+void cps_log_message(CpsLogger *logger, int level, PyObject *event, PyObject *message);
+
+#endif

@@ -1,0 +1,99 @@
+/* queue.h: a named, bounded queue. Consumers are scheduled by it; fibers and threads can wait on it. */
+#ifndef CPS_FLOW_QUEUE_H
+#define CPS_FLOW_QUEUE_H
+
+#include "base/list.h"
+#include "base/ring.h"
+#include "event/lineage.h"
+#include "loop/wait.h"
+#include "module.h"
+
+typedef struct CpsInbox CpsInbox;         /* flow/actor.h */
+typedef struct CpsGraphPart CpsGraphPart; /* flow/graph.h */
+
+/* What a put does when the queue is full. */
+typedef enum {
+    CPS_ON_FULL_BLOCK,    /* wait for room: back-pressure up to the source */
+    CPS_ON_FULL_DROP_NEW, /* throw the new one away */
+    CPS_ON_FULL_DROP_OLD, /* throw the oldest away */
+    CPS_ON_FULL_FAIL,     /* QueueFull, to the sender's error path */
+} CpsOnFull;
+
+typedef struct {
+    uint64_t in, out, dropped;
+    uint64_t highest;          /* greatest depth seen */
+    uint64_t sampled;          /* elements whose waiting time was measured */
+    uint64_t waited_ns;        /* sum over those */
+} CpsQueueCounters;
+
+typedef struct CpsQueue {
+    PyObject_HEAD
+    PyObject *dict;        /* owned: attributes set by scripts; may be NULL */
+    PyObject *weakrefs;
+    CpsState *state;       /* borrowed */
+    PyObject *name;        /* owned */
+    CpsRing ring;          /* owned references to the elements */
+    Py_ssize_t maxsize;    /* 0: no limit */
+    CpsList putters;       /* CpsWait whose item waits for a place */
+    CpsList getters;       /* CpsWait that gets the next element as its item */
+    CpsList watchers;      /* CpsWait that looks again after every change */
+    CpsList inboxes;       /* CpsInbox.queue_link: the actors that consume this queue, in turn */
+    CpsList blocked;       /* CpsPending.link: actors whose sends wait for a place */
+    CpsQueueCounters counters;
+    uint64_t sample_at;    /* counters.in of the element being measured; 0 when none is */
+    uint64_t sample_start; /* uv_hrtime of its put */
+    CpsGraphPart *part;    /* owned reference: the cycle it runs inside, where a consume never waits; or NULL */
+    uint8_t on_full;       /* CpsOnFull */
+    bool carries_log;      /* log records: never waits, no lineage */
+    bool plain_put;        /* the class does not override put */
+    bool plain_get;
+} CpsQueue;
+
+int cps_queue_setup(PyObject *module, CpsState *state);
+
+/* A new queue; `name` is borrowed. New, or NULL with an exception set. */
+PyObject *cps_queue_new(CpsState *state, PyObject *name, Py_ssize_t maxsize);
+
+/* Count a delivery of the event's lineage and add it. Takes *element_p: it becomes NULL on success. Never waits.
+ * Returns 1 done, 0 no room (still the caller's), -1 with an exception set (still the caller's). */
+int cps_queue_offer(CpsQueue *queue, PyObject **element_p);
+
+/* The same past any bound, for what must not be lost: a rescued event, an edge inside a cycle. Returns 0 or -1. */
+int cps_queue_push(CpsQueue *queue, PyObject **element_p);
+
+/* What a sending consume does: by the queue's policy wait for room, drop, or raise QueueFull. `element` is borrowed.
+ * `may_wait` is false for C actors: then 0 means that it would have to wait. Returns 1 done (or dropped), 0, or -1. */
+int cps_queue_send(CpsQueue *queue, PyObject *element, bool may_wait);
+
+/* queue.put(element, timeout): waits at most `seconds` (negative: for ever). Returns 0, or -1 with QueueFull or other set. */
+int cps_queue_put(CpsQueue *queue, PyObject *element, double seconds);
+
+/* Remove the oldest element. New, or NULL without an exception when there is none. Its delivery goes on: whoever takes an
+ * element ends it, with cps_element_end. */
+PyObject *cps_queue_take(CpsQueue *queue);
+
+/* Call after a take once the element can be worked on: lets the next putter in and wakes watchers. */
+void cps_queue_made_room(CpsQueue *queue);
+
+/* End the delivery of an element (an event or anything else) that was taken from a queue. */
+void cps_element_end(CpsState *state, PyObject *element, CpsFate fate);
+
+/* Throw everything away; each lineage ends as `fate`. Returns how many there were. */
+Py_ssize_t cps_queue_purge(CpsQueue *queue, CpsFate fate);
+
+/* Move all waiting elements to the end of `other`, in order, past its bound. Nothing happens when both are the same. */
+int cps_queue_dump(CpsQueue *queue, CpsQueue *other);
+
+static inline Py_ssize_t
+cps_queue_length(const CpsQueue *queue)
+{
+    return (Py_ssize_t)queue->ring.length;
+}
+
+static inline bool
+cps_queue_full(const CpsQueue *queue)
+{
+    return queue->maxsize > 0 && cps_queue_length(queue) >= queue->maxsize;
+}
+
+#endif
