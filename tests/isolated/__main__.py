@@ -54,18 +54,18 @@ def resident():
 
 
 # Per measure: how to take it, and by how much it may grow in a batch of calls. Caches of CPython
-# still gain a few blocks now and then; whatever is lost once per call, though, is past each limit
+# still gain a block every other call; whatever is lost once per call, though, is past each limit
 # (malloc's smallest chunk is 32 bytes). Pages come and go in lumps.
 MEASURES = {
-    "blocks of Python": (sys.getallocatedblocks, CALLS // 5),
-    "objects": (lambda: len(gc.get_objects()), CALLS // 5),
+    "blocks of Python": (sys.getallocatedblocks, 3 * CALLS // 4),
+    "objects": (lambda: len(gc.get_objects()), 3 * CALLS // 4),
     "bytes of malloc": (lambda: mallinfo().uordblks, 16 * CALLS),
     "resident bytes": (resident, 1 << 17),
     "descriptors": (lambda: len(os.listdir("/proc/self/fd")), 0),
     "threads": (lambda: len(os.listdir("/proc/self/task")), 0),
 }
 if hasattr(sys, "gettotalrefcount"):
-    MEASURES["references"] = (sys.gettotalrefcount, CALLS // 5)
+    MEASURES["references"] = (sys.gettotalrefcount, 3 * CALLS // 4)
 
 
 def take(scenario, calls):
