@@ -39,7 +39,7 @@ missing=$$(for name in $(1); do dpkg -s $$name >/dev/null 2>&1 || echo $$name; d
 test -n "$$missing" || exit 0; \
 if [ "$$(id -u)" = 0 ]; then as_root=; \
 elif sudo -n true 2>/dev/null; then as_root=sudo; \
-else echo "error: packages are missing: sudo apt-get install $$missing" >&2; exit 1; fi; \
+else echo "error: packages are missing; as root: apt-get install $$missing" >&2; exit 1; fi; \
 $$as_root apt-get update -qq; \
 $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
 @touch $@
@@ -68,12 +68,12 @@ $(VENV)/.sources: FORCE | $(VENV)/.base
 
 SOURCES = $(shell cat $(VENV)/.sources 2>/dev/null) CMakeLists.txt pyproject.toml README.rst LICENSE
 
-# pip is called with the folder and these; -C build-dir makes the build incremental.
+# A build-dir setting keeps the objects, so that a rebuild compiles only what has changed.
 PIP_BUILD = $(VENV)/bin/python -m pip install -q --no-build-isolation
 
 .SECONDEXPANSION:
 $(VENV)/.installed: $(VENV)/.base $(VENV)/.sources $$(SOURCES)
-	$(PIP_BUILD) --force-reinstall --no-deps -C build-dir='build/{wheel_tag}' .
+	$(PIP_BUILD) --force-reinstall --no-deps --config-settings=build-dir='build/{wheel_tag}' .
 	touch $@
 
 # What an extra names, without the package itself: pip would build that.
@@ -106,7 +106,7 @@ DEV_DIR = build/dev-$(shell $(DEV_PYTHON) -c 'import sysconfig; print(sysconfig.
 
 dev: $(DEV_SETUP)
 	@cmake -S . -B $(DEV_DIR) -G Ninja -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) -DCOMPYSITION_IN_PLACE=ON \
-	    -DPython_EXECUTABLE="$$(command -v $(DEV_PYTHON))" --log-level=WARNING
+	    -DPython_EXECUTABLE="$$($(DEV_PYTHON) -c 'import sys; print(sys.executable)')" --log-level=WARNING
 	@cmake --build $(DEV_DIR) -j$(JOBS)
 
 # ---- checks ----
@@ -122,15 +122,16 @@ test-c: $(VENV)/.base
 
 # The sanitizers see allocations only when Python passes them to malloc. Without libstdc++ in the
 # preload an exception thrown inside greenlet aborts: ASan must find the real __cxa_throw at start.
-ASAN_ENV = PYTHONPATH=build/asan-site PYTHONMALLOC=malloc \
+ASAN_ENV = PYTHONPATH="$(CURDIR)/build/asan-site" PYTHONMALLOC=malloc \
     LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
     ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 
 test-asan: export PYTHONSAFEPATH = 1
 test-asan: $(VENV)/.installed $(VENV)/.extra-test
 	rm -rf build/asan-site
-	$(PIP_BUILD) --no-deps --target build/asan-site -C build-dir='build/asan-{wheel_tag}' \
-	    -C cmake.define.COMPYSITION_SANITIZE=ON .
+	$(PIP_BUILD) --no-deps --target build/asan-site \
+	    --config-settings=build-dir='build/asan-{wheel_tag}' \
+	    --config-settings=cmake.define.COMPYSITION_SANITIZE=ON .
 	$(ASAN_ENV) $(VENV)/bin/python -m pytest -p no:cacheprovider $(PYTEST_ARGS) $(TESTS)
 
 test-refleaks: export PYTHONSAFEPATH = 1
