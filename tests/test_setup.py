@@ -1,0 +1,82 @@
+"""The build and the Makefile: what they install, and what they say when something is missing."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(command, **environment):
+    """Run a command without the sanitizers' preload, which is for Python only."""
+    env = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"} | environment
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+def configure(tmp_path, python, **environment):
+    command = ["cmake", "-S", ROOT, "-B", tmp_path / "build", f"-DPython_EXECUTABLE={python}"]
+    done = run(command, **environment)
+    assert done.returncode != 0
+    return done.stderr
+
+
+def make_with_fake_tools(tmp_path, user_id):
+    """Make the stamp of a package that does not exist, with an `id`, `sudo` and `apt-get` of ours."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    fakes = {"id": f"echo {user_id}", "sudo": "exit 1", "apt-get": 'echo "apt-get $*"'}
+    for name, body in fakes.items():
+        (tools / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tools / name).chmod(0o755)
+    command = ["make", "-C", tmp_path, "-f", ROOT / "Makefile", "build/packages.stamp"]
+    (tmp_path / "Makefile").touch()
+    return run(
+        [*command, "BUILD_PACKAGES=no-such-package"],
+        PATH=f"{tools}:{os.environ['PATH']}",
+        MAKEFLAGS="",
+    )
+
+
+def test_a_missing_libuv_is_named_with_its_command(tmp_path):
+    message = configure(tmp_path, sys.executable, PKG_CONFIG_LIBDIR="/nonexistent")
+    assert "libuv 1.44 or newer not found" in message
+    assert "    apt-get install libuv1-dev\n" in message
+
+
+def test_a_missing_greenlet_is_named_with_its_command(tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    message = configure(tmp_path, python, PYTHONPATH="")
+    assert f"    {python} -m pip install 'greenlet>=3'\n" in message
+
+
+def test_root_gets_missing_packages_installed(tmp_path):
+    done = make_with_fake_tools(tmp_path, user_id=0)
+    assert done.returncode == 0
+    assert re.search("apt-get install .* no-such-package", done.stdout)
+    assert (tmp_path / "build" / "packages.stamp").exists()
+
+
+def test_a_user_without_sudo_is_told_the_command(tmp_path):
+    done = make_with_fake_tools(tmp_path, user_id=1000)
+    assert done.returncode != 0
+    assert "apt-get install no-such-package" in done.stderr
+    assert not (tmp_path / "build" / "packages.stamp").exists()
+
+
+@pytest.mark.parametrize("name", ["py.typed", "_core.pyi"])
+def test_the_package_carries_its_types(name):
+    assert resources.files("compysition").joinpath(name).is_file()
+
+
+def test_the_targets_that_the_readme_names_exist():
+    named = set(
+        re.findall(r"(?:``|^ +)make ([a-z-]+)", (ROOT / "README.rst").read_text(), re.MULTILINE)
+    )
+    rules = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"run", "test", "bench", "test-asan", "test-refleaks", "lint"} <= named <= rules
