@@ -99,23 +99,25 @@ bench: export PYTHONSAFEPATH = 1
 bench: $(VENV)/.installed $(VENV)/.extra-bench
 	$(VENV)/bin/python -m tests.benchmarks
 
+# FindPython's cache does not follow a change of interpreter, so it is dropped every time.
+CMAKE = cmake -G Ninja --log-level=WARNING -U '*Python_*'
+
 # ---- dev: an incremental build into the source tree, with asserts; PYTHONPATH=. uses it ----
 
 # A build directory per Python: their modules lie side by side in compysition/.
 DEV_DIR = build/dev-$(shell $(DEV_PYTHON) -c 'import sysconfig; print(sysconfig.get_config_var("SOABI"))')
 
 dev: $(DEV_SETUP)
-	@cmake -S . -B $(DEV_DIR) -G Ninja -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) -DCOMPYSITION_IN_PLACE=ON \
-	    -DPython_EXECUTABLE="$$($(DEV_PYTHON) -c 'import sys; print(sys.executable)')" --log-level=WARNING
+	@$(CMAKE) -S . -B $(DEV_DIR) -DCMAKE_BUILD_TYPE=$(BUILD_TYPE) -DCOMPYSITION_IN_PLACE=ON \
+	    -DPython_EXECUTABLE="$$($(DEV_PYTHON) -c 'import sys; print(sys.executable)')"
 	@cmake --build $(DEV_DIR) -j$(JOBS)
 
 # ---- checks ----
 
-# Python in the C tests' build is only what CMakeLists.txt asks for; the tests are plain C.
-CMAKE = cmake -G Ninja -DPython_EXECUTABLE="$(abspath $(VENV)/bin/python)" --log-level=WARNING
+CMAKE_VENV = $(CMAKE) -DPython_EXECUTABLE="$(abspath $(VENV)/bin/python)"
 
 test-c: $(VENV)/.base
-	@$(CMAKE) -S . -B build/c-tests -DCOMPYSITION_CTESTS=ON -DCOMPYSITION_SANITIZE=ON
+	@$(CMAKE_VENV) -S . -B build/c-tests -DCOMPYSITION_CTESTS=ON -DCOMPYSITION_SANITIZE=ON
 	@cmake --build build/c-tests --target c_tests
 	@ctest --test-dir build/c-tests --output-on-failure --no-tests=ignore -Q || \
 	    ctest --test-dir build/c-tests --output-on-failure --rerun-failed
@@ -139,14 +141,14 @@ test-refleaks: $(VENV)/.installed $(VENV)/.extra-test
 	$(VENV)/bin/python -m tests.isolated $(LEAKS)
 
 fuzz: $(VENV)/.base
-	@CC=clang $(CMAKE) -S . -B build/fuzz -DCOMPYSITION_FUZZ=ON
+	@CC=clang $(CMAKE_VENV) -S . -B build/fuzz -DCOMPYSITION_FUZZ=ON
 	@cmake --build build/fuzz --target fuzz_targets
 
 C_FILES = $(shell find csrc tests -name '*.[ch]')
 
 lint: $(VENV)/.installed $(VENV)/.extra-lint $(VENV)/.extra-test build/lint-packages.stamp
 	$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)
-	@$(CMAKE) -S . -B build/lint -DCOMPYSITION_WERROR=ON -DCOMPYSITION_LTO=OFF
+	@$(CMAKE_VENV) -S . -B build/lint -DCOMPYSITION_WERROR=ON -DCOMPYSITION_LTO=OFF
 	@cmake --build build/lint --target _core
 	run-clang-tidy -quiet -j $(JOBS) -p build/lint '/csrc/' > build/lint/clang-tidy.log 2>&1 || \
 	    { grep -E '(warning|error):' -A 4 build/lint/clang-tidy.log; exit 1; }
