@@ -81,6 +81,9 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->json_loads);
     Py_VISIT(state->json_dumps);
     Py_VISIT(state->deepcopy);
+    Py_VISIT(state->directors);
+    Py_VISIT(state->stop_handler);
+    Py_VISIT(state->old_handlers);
     return 0;
 }
 
@@ -103,6 +106,9 @@ module_clear(PyObject *module)
     Py_CLEAR(state->json_loads);
     Py_CLEAR(state->json_dumps);
     Py_CLEAR(state->deepcopy);
+    Py_CLEAR(state->directors);
+    Py_CLEAR(state->stop_handler);
+    Py_CLEAR(state->old_handlers);
     return 0;
 }
 

@@ -103,6 +103,9 @@ typedef struct CpsState {
     PyObject *json_loads;     /* owned; NULL until first used */
     PyObject *json_dumps;     /* owned; NULL until first used */
     PyObject *deepcopy;       /* owned; NULL until first used */
+    PyObject *directors;      /* owned list of the running ones, of all threads */
+    PyObject *stop_handler;   /* owned: called by SIGINT and SIGTERM; NULL until a director is made */
+    PyObject *old_handlers;   /* owned dict: signal number -> what our handler replaced */
 } CpsState;
 
 extern PyModuleDef cps_module;

@@ -16,8 +16,9 @@ struct CpsGraphPart {
     CpsList gates;     /* CpsInbox.gate_link: every inbox that leads into the cycle */
 };
 
-/* Find the cycles among `actors` (borrowed dict name -> actor, all that the director knows) and mark actors, queues and
- * inboxes. Outbound and error edges count; log queues never wait anyway. Returns 0, or -1 with an exception set. */
+/* Find the cycles among `actors` (borrowed list, all that the director knows) and what they reach, and mark actors, queues and
+ * inboxes; may be called again when connections were added. Outbound and error edges count; log queues never wait anyway.
+ * Returns 0, or -1 with an exception set. */
 int cps_graph_mark(PyObject *actors, Py_ssize_t limit);
 
 /* A counted delivery has ended: when there is room again, the gates take events. */

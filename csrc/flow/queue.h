@@ -42,6 +42,7 @@ typedef struct CpsQueue {
     CpsQueueCounters counters;
     uint64_t sample_at;    /* counters.in of the element being measured; 0 when none is */
     uint64_t sample_start; /* uv_hrtime of its put */
+    PyObject *also;        /* owned list of Queue, or NULL: each gets its own copy of every event that is sent to this one */
     CpsGraphPart *part;    /* owned reference: the cycle it runs inside, where a consume never waits; or NULL */
     uint8_t on_full;       /* CpsOnFull */
     bool carries_log;      /* log records: never waits, no lineage */
