@@ -72,6 +72,7 @@ struct CpsActor {
     CpsList pending;           /* CpsPending.actor_link */
     CpsList blockers;          /* CpsWait of callers of block() */
     CpsGraphPart *part;        /* owned reference: the cycle that it is part of, or NULL */
+    Py_ssize_t graph_index;    /* scratch of cps_graph_mark */
     Py_ssize_t size, concurrency; /* concurrency 0: no limit */
     Py_ssize_t running;        /* consumes under way */
     Py_ssize_t retrying;       /* rescued events that wait for their second */
