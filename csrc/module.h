@@ -84,7 +84,13 @@
     X(REQUEST_METHOD)       \
     X(__deepcopy__)         \
     X(__name__)             \
-    X(gr_context)
+    X(gr_context)           \
+    X(write)                \
+    X(flush)                \
+    X(lookup)               \
+    X(get_modify_value)     \
+    X(get_key_chain_value)  \
+    X(DEFAULT_INTERVAL)
 
 typedef struct CpsState {
     PyObject *errors[CPS_ERROR_COUNT]; /* owned; indexed by CpsErrorKind */

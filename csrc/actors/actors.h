@@ -1,0 +1,75 @@
+/* actors.h: the built-in actors' set-up functions, and what their files have in common. */
+#ifndef CPS_ACTORS_ACTORS_H
+#define CPS_ACTORS_ACTORS_H
+
+#include "flow/actor.h"
+#include "flow/bind.h"
+
+int cps_null_setup(PyObject *module, CpsState *state);
+int cps_stdout_setup(PyObject *module, CpsState *state);
+int cps_eventlogger_setup(PyObject *module, CpsState *state);
+int cps_flowcontroller_setup(PyObject *module, CpsState *state);
+int cps_modifier_setup(PyObject *module, CpsState *state);
+int cps_schedule_setup(PyObject *module, CpsState *state);
+int cps_generator_setup(PyObject *module, CpsState *state);
+int cps_cron_setup(PyObject *module, CpsState *state);
+int cps_testevent_setup(PyObject *module, CpsState *state);
+int cps_logfile_setup(PyObject *module, CpsState *state);
+int cps_filelogger_setup(PyObject *module, CpsState *state);
+int cps_redact_setup(PyObject *module, CpsState *state);
+
+/* Instances have free attributes, subclasses are welcome, and scripts set class attributes: hence not immutable. */
+#define CPS_ACTOR_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE)
+
+/* An entry for tp_getset, beside the offset in CPS_ACTOR_MEMBERS. */
+#define CPS_ACTOR_DICT {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict}
+
+/* An argument that was given (not NULL), as a flag. Returns 0, or -1 with an exception set. */
+static inline int
+cps_take_flag(bool *flag, PyObject *value)
+{
+    int truth = value == NULL ? *flag : PyObject_IsTrue(value);
+
+    if (truth < 0) {
+        return -1;
+    }
+    *flag = truth;
+    return 0;
+}
+
+/* An argument that was given, as an integer. Returns 0, or -1 with an exception set. */
+static inline int
+cps_take_size(Py_ssize_t *size, PyObject *value)
+{
+    Py_ssize_t number = value == NULL ? *size : PyNumber_AsSsize_t(value, PyExc_OverflowError);
+
+    if (number == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    *size = number;
+    return 0;
+}
+
+/* Store an argument (borrowed) in the field at `slot`. */
+static inline void
+cps_take_object(PyObject **slot, PyObject *value)
+{
+    Py_XSETREF(*slot, Py_NewRef(value));
+}
+
+/* The value of an attribute that scripts can delete: then None. Borrowed. */
+static inline PyObject *
+cps_field(PyObject *field)
+{
+    return field == NULL ? Py_None : field;
+}
+
+/* Whether the exception that is set may take an event's error path: anything but KeyboardInterrupt, SystemExit, GreenletExit
+ * and their like. */
+static inline bool
+cps_ordinary_error(void)
+{
+    return PyErr_ExceptionMatches(PyExc_Exception);
+}
+
+#endif
