@@ -77,13 +77,9 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 #define CPS_VISIT_TYPE(name) Py_VISIT(state->types.name);
     CPS_TYPES(CPS_VISIT_TYPE)
 #undef CPS_VISIT_TYPE
-    Py_VISIT(state->http_code_map);
-    Py_VISIT(state->json_loads);
-    Py_VISIT(state->json_dumps);
-    Py_VISIT(state->deepcopy);
-    Py_VISIT(state->directors);
-    Py_VISIT(state->stop_handler);
-    Py_VISIT(state->old_handlers);
+#define CPS_VISIT(name) Py_VISIT(state->name);
+    CPS_OBJECTS(CPS_VISIT)
+#undef CPS_VISIT
     return 0;
 }
 
@@ -101,14 +97,9 @@ module_clear(PyObject *module)
 #define CPS_CLEAR_NAME(name) Py_CLEAR(state->names.name);
     CPS_NAMES(CPS_CLEAR_NAME)
 #undef CPS_CLEAR_NAME
-    Py_CLEAR(state->consume_kwnames);
-    Py_CLEAR(state->http_code_map);
-    Py_CLEAR(state->json_loads);
-    Py_CLEAR(state->json_dumps);
-    Py_CLEAR(state->deepcopy);
-    Py_CLEAR(state->directors);
-    Py_CLEAR(state->stop_handler);
-    Py_CLEAR(state->old_handlers);
+#define CPS_CLEAR(name) Py_CLEAR(state->name);
+    CPS_OBJECTS(CPS_CLEAR)
+#undef CPS_CLEAR
     return 0;
 }
 

@@ -83,6 +83,15 @@
     X(REQUIRED_EVENT_ATTRIBUTES) \
     X(REQUEST_METHOD)       \
     X(__deepcopy__)         \
+    X(__reduce__)           \
+    X(__reduce_ex__)        \
+    X(__getstate__)         \
+    X(__setstate__)         \
+    X(__missing__)          \
+    X(__dict__)             \
+    X(__subclasses__)       \
+    X(default_factory)      \
+    X(update)               \
     X(__name__)             \
     X(gr_context)           \
     X(write)                \
@@ -91,6 +100,31 @@
     X(get_modify_value)     \
     X(get_key_chain_value)  \
     X(DEFAULT_INTERVAL)
+
+/* Other objects that C code needs to reach. Those that are imported are NULL until cps_import gets them. */
+#define CPS_OBJECTS(X)                                                           \
+    X(consume_kwnames)   /* ("origin", "origin_queue") */                        \
+    X(default_service)   /* "default" */                                         \
+    X(default_status)    /* (200, "OK") */                                       \
+    X(not_given)         /* compysition.event.DEFAULT */                         \
+    X(http_code_map)     /* exception class -> {"status": ..., "headers": ...} */ \
+    X(plain_conversions) /* Event.conversion_methods */                          \
+    X(json_conversions)  /* JSONEvent.conversion_methods */                      \
+    X(json_decode)       /* JSONDecoder(parse_constant=...).decode, strict */    \
+    X(directors)         /* list of the running ones, of all threads */          \
+    X(stop_handler)      /* called by SIGINT and SIGTERM; NULL until a director is made */ \
+    X(old_handlers)      /* signal number -> what our handler replaced */        \
+    X(json_loads)        /* imported, as all below */                            \
+    X(json_dumps)                                                                \
+    X(deepcopy)                                                                  \
+    X(datetime)                                                                  \
+    X(http_status)       /* http.HTTPStatus */                                   \
+    X(newobj)            /* copyreg.__newobj__ */                                \
+    X(slotnames)         /* copyreg._slotnames */
+
+enum {
+    CPS_COPY_CACHE = 64
+};
 
 typedef struct CpsState {
     PyObject *errors[CPS_ERROR_COUNT]; /* owned; indexed by CpsErrorKind */
@@ -104,14 +138,10 @@ typedef struct CpsState {
         CPS_NAMES(CPS_FIELD)
 #undef CPS_FIELD
     } names;
-    PyObject *http_code_map;  /* owned: defaultdict, exception class -> {"status": ..., "headers": ...} */
-    PyObject *consume_kwnames; /* owned: ("origin", "origin_queue") */
-    PyObject *json_loads;     /* owned; NULL until first used */
-    PyObject *json_dumps;     /* owned; NULL until first used */
-    PyObject *deepcopy;       /* owned; NULL until first used */
-    PyObject *directors;      /* owned list of the running ones, of all threads */
-    PyObject *stop_handler;   /* owned: called by SIGINT and SIGTERM; NULL until a director is made */
-    PyObject *old_handlers;   /* owned dict: signal number -> what our handler replaced */
+#define CPS_FIELD(name) PyObject *name; /* owned */
+    CPS_OBJECTS(CPS_FIELD)
+#undef CPS_FIELD
+    unsigned int copied_plainly[CPS_COPY_CACHE]; /* version tags of types without copying of their own */
 } CpsState;
 
 extern PyModuleDef cps_module;

@@ -3,10 +3,11 @@
 #ifndef CPS_EVENT_EVENT_H
 #define CPS_EVENT_EVENT_H
 
+#include "event/eventid.h"
 #include "event/lineage.h"
+#include "event/payload.h"
 #include "module.h"
 
-typedef struct CpsPayload CpsPayload;   /* event/payload.h */
 typedef struct CpsHttpPart CpsHttpPart; /* event/http.h: headers, status, environment, method */
 typedef struct CpsLogPart CpsLogPart;   /* event/logevent.h: level, origin_actor, message, id, time */
 
@@ -16,7 +17,7 @@ typedef struct CpsEvent {
     PyObject *weakrefs;
     CpsPayload *payload; /* owned; NULL: no data (None) */
     CpsLineage *lineage; /* owned; NULL until the event is first sent */
-    CpsHttpPart *http;   /* owned; NULL unless an HttpEvent */
+    CpsHttpPart *http;   /* owned; NULL unless an HttpEvent with something other than the defaults */
     CpsLogPart *log;     /* owned; NULL unless a LogEvent */
     PyObject *event_id;  /* owned str; NULL while only raw_id is there */
     PyObject *meta_id;   /* owned; NULL: the same as event_id */
@@ -24,7 +25,7 @@ typedef struct CpsEvent {
     PyObject *error;     /* owned; NULL: no error */
     PyObject *created;   /* owned datetime; NULL while only created_us is there */
     int64_t created_us;  /* microseconds since the epoch */
-    uint8_t raw_id[16];  /* the bits of a uuid4 */
+    uint8_t raw_id[CPS_EVENT_ID_BYTES]; /* the bits of a uuid4 */
 } CpsEvent;
 
 int cps_event_setup(PyObject *module, CpsState *state);
@@ -34,6 +35,27 @@ cps_event_check(CpsState *state, PyObject *object)
 {
     return PyObject_TypeCheck(object, state->types.Event);
 }
+
+/* What the types derived from Event put into their slots. */
+int cps_event_init(PyObject *event, PyObject *args, PyObject *kwargs);
+int cps_event_traverse(PyObject *event, visitproc visit, void *arg);
+int cps_event_clear(PyObject *event);
+void cps_event_dealloc(PyObject *event);
+
+/* The argument `name` of a constructor, given by position or by keyword: *value is borrowed, or left alone when absent.
+ * Returns 0, or -1 with TypeError set when it is given twice. */
+int cps_event_argument(PyObject *args, Py_ssize_t position, PyObject *kwargs, PyObject *name,
+                       PyObject **value);
+
+/* Microseconds since the epoch as a local datetime. New, or NULL with an exception set. */
+PyObject *cps_event_datetime(CpsState *state, int64_t microseconds);
+
+/* Assign data, converted by the conversion_methods of the event's class. Returns 0, or -1 with an exception set
+ * (InvalidEventDataModification when the data does not fit). */
+int cps_event_assign_data(CpsState *state, PyObject *event, PyObject *value);
+
+/* Assign data as it is. Returns 0, or -1 with MemoryError set. */
+int cps_event_store_data(CpsState *state, PyObject *event, PyObject *value);
 
 /* A copy as every send makes it: same id, same lineage, data shared until somebody could change it. Falls back to
  * copy.deepcopy for classes that define their own copying. New, or NULL with an exception set. */

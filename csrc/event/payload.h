@@ -1,11 +1,13 @@
 /* payload.h: an event's data, shared by the copies of the event until somebody could change it.
  *
- * A payload that holds a mutable value and has been handed to Python counts as exposed: whoever got the value may change it
- * at any time, so a send then takes a snapshot (cps_payload_share). A payload that several events share is copied before it
+ * A payload with a mutable value that has been handed to Python counts as exposed: whoever got the value may change it at
+ * any time. A send then looks whether anybody but the payload still has a part of the value; when not, the payload is
+ * shared again, else the copy gets a snapshot (cps_payload_share). A payload that several events share is copied before it
  * is handed out (cps_payload_expose), so that nobody changes somebody else's data. */
 #ifndef CPS_EVENT_PAYLOAD_H
 #define CPS_EVENT_PAYLOAD_H
 
+#include "event/copy.h"
 #include "module.h"
 
 typedef enum {
@@ -17,22 +19,29 @@ typedef enum {
 /* A Python object (never visible to users), so that the cycle collector sees the value once however many events share it. */
 struct CpsPayload {
     PyObject_HEAD
-    PyObject *value;  /* owned */
-    uint8_t kind;     /* CpsDataKind */
-    bool exposed;     /* a mutable value that Python code may hold */
+    PyObject *value; /* owned */
+    uint8_t kind;    /* CpsDataKind */
+    bool exposed;    /* a mutable value that others may hold; then only one event has this payload */
 };
 typedef struct CpsPayload CpsPayload;
 
 int cps_payload_setup(PyObject *module, CpsState *state);
 
-/* New payload with `value` (borrowed; not None); `json` tells whether it belongs to a JSON event. New, or NULL. */
+/* New payload with `value` (borrowed; not NULL), which others may hold too; `json` tells whether it belongs to a JSON event.
+ * New, or NULL with an exception set. */
 CpsPayload *cps_payload_new(CpsState *state, PyObject *value, bool json);
 
 /* For a copy of an event: `payload` itself when nobody can change it, else a snapshot. New, or NULL with an exception set. */
 CpsPayload *cps_payload_share(CpsState *state, CpsPayload *payload);
 
+/* The same, as a part of the object that `scope` names. */
+CpsPayload *cps_payload_share_in(CpsState *state, CpsPayload *payload, CpsCopyScope *scope);
+
 /* The live value of *payload_p for Python code, replacing *payload_p by a copy of its own first when others share it.
  * New, or NULL with an exception set. */
 PyObject *cps_payload_expose(CpsState *state, CpsPayload **payload_p);
+
+/* A second payload with the very value of *payload_p, for an event that refers to the same object. New, or NULL. */
+CpsPayload *cps_payload_alias(CpsState *state, CpsPayload **payload_p);
 
 #endif

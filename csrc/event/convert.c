@@ -1,0 +1,226 @@
+#include "event/convert.h"
+
+#include "event/event.h"
+#include "event/eventstate.h"
+#include "event/format.h"
+#include "event/http.h"
+#include "event/logevent.h"
+
+/* ---- the class of the result ---- */
+
+/* The nearest HttpEvent among the subclasses of `type`: the class with its format and the other transport. New; NULL without an
+ * exception when there is none, or with one set. */
+static PyTypeObject *
+find_http_twin(CpsState *state, PyTypeObject *type)
+{
+    PyObject *queue = PyList_New(0);
+    PyTypeObject *twin = NULL;
+    int err = queue == NULL ? -1 : PyList_Append(queue, (PyObject *)type);
+
+    for (Py_ssize_t i = 0; err == 0 && i < PyList_GET_SIZE(queue); i++) {
+        PyObject *candidate = PyList_GET_ITEM(queue, i);
+        PyObject *subclasses;
+
+        if (PyType_IsSubtype((PyTypeObject *)candidate, state->types.HttpEvent)) {
+            twin = (PyTypeObject *)Py_NewRef(candidate);
+            break;
+        }
+        subclasses = PyObject_CallMethodNoArgs(candidate, state->names.__subclasses__);
+        err = subclasses == NULL
+                  ? -1
+                  : PyList_SetSlice(queue, PY_SSIZE_T_MAX, PY_SSIZE_T_MAX, subclasses);
+        Py_XDECREF(subclasses);
+    }
+    Py_XDECREF(queue);
+    return twin;
+}
+
+/* What an event of class `from` becomes when `to` is asked for. New, or NULL with an exception set. */
+static PyTypeObject *
+result_class(CpsState *state, PyTypeObject *from, PyTypeObject *to)
+{
+    PyTypeObject *result = NULL;
+
+    if (PyType_IsSubtype(to, from)) {
+        return (PyTypeObject *)Py_NewRef(to);
+    }
+    if (!PyType_IsSubtype(from, to) && PyType_IsSubtype(to, state->types.Event)) {
+        bool keeps_transport = PyType_IsSubtype(to, state->types.HttpEvent) ||
+                               !PyType_IsSubtype(from, state->types.HttpEvent);
+
+        result = keeps_transport ? (PyTypeObject *)Py_NewRef(to) : find_http_twin(state, to);
+    }
+    if (result == NULL && !PyErr_Occurred()) {
+        cps_raise(state, CPS_INVALID_EVENT_CONVERSION,
+                  "Narrowing event conversion attempted, this is not allowed <Attempted %S -> %S>",
+                  from, to);
+    }
+    return result;
+}
+
+/* ---- attributes ---- */
+
+static int
+share_attributes(CpsState *state, CpsEvent *to, CpsEvent *from)
+{
+    PyObject *names = cps_event_slot_names(state, (PyObject *)from);
+    PyObject *iterator = names == NULL ? NULL : PyObject_GetIter(names);
+    PyObject *name, *value;
+    int result = 0;
+
+    Py_XDECREF(names);
+    if (iterator == NULL ||
+        (from->dict != NULL && (to->dict = PyDict_Copy(from->dict)) == NULL)) {
+        Py_XDECREF(iterator);
+        return -1;
+    }
+    while (result == 0 && (name = PyIter_Next(iterator)) != NULL) {
+        result = PyObject_GetOptionalAttr((PyObject *)from, name, &value);
+        result = result > 0 ? PyObject_SetAttr((PyObject *)to, name, value) : result;
+        Py_XDECREF(value);
+        Py_DECREF(name);
+    }
+    Py_DECREF(iterator);
+    return result < 0 || PyErr_Occurred() ? -1 : 0;
+}
+
+static void
+share_identity(CpsEvent *to, CpsEvent *from)
+{
+    memcpy(to->raw_id, from->raw_id, sizeof(to->raw_id));
+    to->created_us = from->created_us;
+    to->event_id = Py_XNewRef(from->event_id);
+    to->meta_id = Py_XNewRef(from->meta_id);
+    to->service = Py_XNewRef(from->service);
+    to->created = Py_XNewRef(from->created);
+    to->error = Py_XNewRef(from->error);
+    to->lineage = cps_lineage_ref(from->lineage);
+}
+
+/* An event that had no HTTP part gets the defaults, but attributes of the same names become the part's, and an error that it
+ * already has sets the status as it would have been set. */
+static int
+gain_http(CpsState *state, CpsEvent *to)
+{
+    PyObject *const names[] = {state->names.headers, state->names.environment,
+                               state->names.method, state->names.status};
+    PyObject *value;
+
+    for (size_t i = 0; to->dict != NULL && i < Py_ARRAY_LENGTH(names); i++) {
+        int result = PyDict_GetItemRef(to->dict, names[i], &value);
+
+        if (result > 0) {
+            result = PyDict_DelItem(to->dict, names[i]) < 0
+                         ? -1
+                         : PyObject_SetAttr((PyObject *)to, names[i], value);
+            Py_DECREF(value);
+        }
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return to->error == NULL ? 0 : cps_http_apply_error(state, (PyObject *)to, to->error);
+}
+
+/* The fields of a log record become plain attributes of an event that is none. */
+static int
+lose_log(CpsState *state, CpsEvent *to, PyObject *from)
+{
+    PyObject *const names[] = {state->names.id, state->names.level, state->names.time,
+                               state->names.origin_actor, state->names.message};
+
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
+        PyObject *value = PyObject_GetAttr(from, names[i]);
+        int result = value == NULL ? -1 : PyObject_SetAttr((PyObject *)to, names[i], value);
+
+        Py_XDECREF(value);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+share_parts(CpsState *state, CpsEvent *to, CpsEvent *from)
+{
+    bool from_http = PyObject_TypeCheck((PyObject *)from, state->types.HttpEvent);
+    bool to_http = PyObject_TypeCheck((PyObject *)to, state->types.HttpEvent);
+    bool from_log = PyObject_TypeCheck((PyObject *)from, state->types.LogEvent);
+    bool to_log = PyObject_TypeCheck((PyObject *)to, state->types.LogEvent);
+
+    if (to_http && (from_http ? cps_http_alias(state, to, from) : gain_http(state, to)) < 0) {
+        return -1;
+    }
+    if (to_log && !from_log) {
+        return cps_log_describe(state, to, (PyObject *)from);
+    }
+    if (to_log && from->log != NULL) {
+        to->log = cps_log_part_copy(from->log);
+        return to->log == NULL ? -1 : 0;
+    }
+    return from_log && !to_log ? lose_log(state, to, (PyObject *)from) : 0;
+}
+
+/* ---- data ---- */
+
+/* Whether assigning data to `event` makes the JSON copy that cps_payload_share makes as well. */
+static bool
+copies_json(CpsState *state, CpsEvent *event)
+{
+    PyObject *methods = PyObject_GetAttr((PyObject *)event, state->names.conversion_methods);
+
+    PyErr_Clear();
+    Py_XDECREF(methods);
+    return methods == state->json_conversions;
+}
+
+static int
+convert_data(CpsState *state, CpsEvent *to, CpsEvent *from)
+{
+    PyObject *data;
+    int result;
+
+    if (from->payload != NULL && from->payload->kind == CPS_DATA_JSON && copies_json(state, to)) {
+        to->payload = cps_payload_share(state, from->payload);
+        return to->payload == NULL ? -1 : 0;
+    }
+    data = PyObject_GetAttr((PyObject *)from, state->names.data);
+    result = data == NULL ? -1 : PyObject_SetAttr((PyObject *)to, state->names.data, data);
+    Py_XDECREF(data);
+    return result;
+}
+
+/* ---- conversion ---- */
+
+PyObject *
+cps_event_convert(CpsState *state, PyObject *event, PyTypeObject *cls)
+{
+    CpsEvent *from = (CpsEvent *)event, *to;
+    PyTypeObject *type = result_class(state, Py_TYPE(event), cls);
+
+    if (type == NULL) {
+        return NULL;
+    }
+    to = (CpsEvent *)type->tp_alloc(type, 0);
+    Py_DECREF(type);
+    if (to == NULL) {
+        return NULL;
+    }
+    share_identity(to, from);
+    if (share_attributes(state, to, from) < 0 || share_parts(state, to, from) < 0 ||
+        convert_data(state, to, from) < 0) {
+        Py_CLEAR(to);
+    }
+    return (PyObject *)to;
+}
+
+PyObject *
+cps_event_convert_method(PyObject *event, PyObject *cls)
+{
+    if (!PyType_Check(cls)) {
+        return PyErr_Format(PyExc_TypeError, "convert() needs a class, not %.200s",
+                            Py_TYPE(cls)->tp_name);
+    }
+    return cps_event_convert(cps_state_of(event), event, (PyTypeObject *)cls);
+}

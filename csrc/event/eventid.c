@@ -1,0 +1,72 @@
+#include "event/eventid.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+    POOL_BYTES = 256 /* the most that getentropy gives at once */
+};
+
+/* Random bytes for the next ids, so that only one event in sixteen costs a system call. Used with the GIL held. */
+static struct {
+    uint8_t bytes[POOL_BYTES];
+    size_t used;
+} pool = {.used = POOL_BYTES};
+
+static void
+pool_on_fork(void)
+{
+    pool.used = POOL_BYTES;
+}
+
+int
+cps_event_id_setup(void)
+{
+    static bool registered;
+    int err = registered ? 0 : pthread_atfork(NULL, NULL, pool_on_fork);
+
+    if (err != 0) {
+        errno = err;
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    registered = true;
+    return 0;
+}
+
+int
+cps_event_id_new(uint8_t id[CPS_EVENT_ID_BYTES])
+{
+    if (pool.used == POOL_BYTES) {
+        if (getentropy(pool.bytes, POOL_BYTES) < 0) {
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+        pool.used = 0;
+    }
+    memcpy(id, pool.bytes + pool.used, CPS_EVENT_ID_BYTES);
+    pool.used += CPS_EVENT_ID_BYTES;
+    id[6] = (id[6] & 0x0f) | 0x40; /* version 4 */
+    id[8] = (id[8] & 0x3f) | 0x80; /* the variant of RFC 9562 */
+    return 0;
+}
+
+PyObject *
+cps_event_id_hex(const uint8_t id[CPS_EVENT_ID_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    PyObject *text = PyUnicode_New(2 * CPS_EVENT_ID_BYTES, 127);
+    Py_UCS1 *out;
+
+    if (text == NULL) {
+        return NULL;
+    }
+    out = PyUnicode_1BYTE_DATA(text);
+    for (int i = 0; i < CPS_EVENT_ID_BYTES; i++) {
+        *out++ = digits[id[i] >> 4];
+        *out++ = digits[id[i] & 0x0f];
+    }
+    return text;
+}

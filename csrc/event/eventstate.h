@@ -1,0 +1,18 @@
+/* eventstate.h: the attributes of an event as a dict, for get_properties, vars, str and pickling. */
+#ifndef CPS_EVENT_EVENTSTATE_H
+#define CPS_EVENT_EVENTSTATE_H
+
+#include "module.h"
+
+PyObject *cps_event_get_properties(PyObject *event, PyObject *unused);
+PyObject *cps_event_vars(PyObject *event, void *closure);
+PyObject *cps_event_getstate(PyObject *event, PyObject *unused);
+PyObject *cps_event_setstate(PyObject *event, PyObject *properties);
+PyObject *cps_event_reduce(PyObject *event, PyObject *unused);
+PyObject *cps_event_str(PyObject *event);
+
+/* The names of the __slots__ that the class of `event` and its bases added: a new list or tuple, empty in most cases; or NULL
+ * with an exception set. */
+PyObject *cps_event_slot_names(CpsState *state, PyObject *event);
+
+#endif

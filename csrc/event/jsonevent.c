@@ -1,0 +1,265 @@
+#include "event/jsonevent.h"
+
+#include "event/errorformat.h"
+#include "event/event.h"
+#include "event/format.h"
+#include "event/http.h"
+
+/* ---- text ---- */
+
+PyObject *
+cps_json_text(CpsState *state, PyObject *value)
+{
+    PyObject *dumps = cps_import(&state->json_dumps, "json", "dumps"); /* borrowed */
+
+    return dumps == NULL ? NULL : PyObject_CallOneArg(dumps, value);
+}
+
+PyObject *
+cps_json_value(CpsState *state, PyObject *text)
+{
+    PyObject *loads = cps_import(&state->json_loads, "json", "loads"); /* borrowed */
+
+    return loads == NULL ? NULL : PyObject_CallOneArg(loads, text);
+}
+
+static PyObject *
+json_refuse_constant(PyObject *module, PyObject *name)
+{
+    return PyErr_Format(PyExc_ValueError, "%U is not JSON", name);
+}
+
+static PyMethodDef refuse_constant_def = {"refuse_constant", json_refuse_constant, METH_O, NULL};
+
+/* The decode method of a decoder that refuses NaN and Infinity, made once. Borrowed, or NULL with an exception set. */
+static PyObject *
+strict_decode(CpsState *state)
+{
+    PyObject *decoder_type = NULL;
+    PyObject *refuse, *decoder;
+
+    if (state->json_decode != NULL) {
+        return state->json_decode;
+    }
+    if (cps_import(&decoder_type, "json", "JSONDecoder") == NULL) {
+        return NULL;
+    }
+    refuse = PyCFunction_New(&refuse_constant_def, NULL);
+    if (refuse == NULL) {
+        Py_DECREF(decoder_type);
+        return NULL;
+    }
+    /* JSONDecoder(*, object_hook, parse_float, parse_int, parse_constant, ...) */
+    PyObject *arguments[] = {refuse};
+    PyObject *names = Py_BuildValue("(s)", "parse_constant");
+
+    decoder = names == NULL ? NULL : PyObject_Vectorcall(decoder_type, arguments, 0, names);
+    if (decoder != NULL) {
+        state->json_decode = PyObject_GetAttrString(decoder, "decode");
+        Py_DECREF(decoder);
+    }
+    Py_XDECREF(names);
+    Py_DECREF(refuse);
+    Py_DECREF(decoder_type);
+    return state->json_decode;
+}
+
+/* ---- conversion methods: their `self` is the module ---- */
+
+static PyObject *
+json_from_text(PyObject *module, PyObject *text)
+{
+    PyObject *decode = strict_decode(PyModule_GetState(module)); /* borrowed */
+
+    return decode == NULL ? NULL : PyObject_CallOneArg(decode, text);
+}
+
+/* UTF-8 only, where a byte order mark is allowed: UTF-16 and UTF-32 are not interchangeable JSON (RFC 8259, 8.1). */
+static PyObject *
+json_from_bytes(PyObject *module, PyObject *bytes)
+{
+    const char *data = PyBytes_AS_STRING(bytes);
+    Py_ssize_t length = PyBytes_GET_SIZE(bytes);
+    bool mark = length >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0;
+    PyObject *text = PyUnicode_DecodeUTF8(data + (mark ? 3 : 0), length - (mark ? 3 : 0), "strict");
+    PyObject *value = text == NULL ? NULL : json_from_text(module, text);
+
+    Py_XDECREF(text);
+    return value;
+}
+
+static PyObject *
+json_from_value(PyObject *module, PyObject *value)
+{
+    return cps_json_copy(PyModule_GetState(module), value);
+}
+
+static PyObject *
+json_from_none(PyObject *module, PyObject *none)
+{
+    return PyDict_New();
+}
+
+static PyMethodDef from_text_def = {"json_from_text", json_from_text, METH_O,
+                                    "json_from_text(text, /)\n--\n\nWhat a JSON text holds."};
+static PyMethodDef from_bytes_def = {"json_from_bytes", json_from_bytes, METH_O,
+                                     "json_from_bytes(text, /)\n--\n\nWhat UTF-8 JSON text holds."};
+static PyMethodDef from_value_def = {
+    "json_from_value", json_from_value, METH_O,
+    "json_from_value(value, /)\n--\n\nA copy as json.dumps and json.loads would make it."};
+static PyMethodDef from_none_def = {"json_from_none", json_from_none, METH_O,
+                                    "json_from_none(data, /)\n--\n\nAn empty dict."};
+
+static int
+add_conversion(PyObject *methods, PyTypeObject *type, PyMethodDef *def, PyObject *module)
+{
+    PyObject *function = PyCFunction_New(def, module);
+    int result = function == NULL ? -1 : PyDict_SetItem(methods, (PyObject *)type, function);
+
+    Py_XDECREF(function);
+    return result;
+}
+
+static PyObject *
+json_conversions(PyObject *module)
+{
+    PyObject *methods = PyDict_New();
+
+    if (methods != NULL &&
+        (add_conversion(methods, &PyUnicode_Type, &from_text_def, module) < 0 ||
+         add_conversion(methods, &PyBytes_Type, &from_bytes_def, module) < 0 ||
+         add_conversion(methods, &PyDict_Type, &from_value_def, module) < 0 ||
+         add_conversion(methods, &PyODict_Type, &from_value_def, module) < 0 ||
+         add_conversion(methods, &PyList_Type, &from_value_def, module) < 0 ||
+         add_conversion(methods, Py_TYPE(Py_None), &from_none_def, module) < 0)) {
+        Py_CLEAR(methods);
+    }
+    return methods;
+}
+
+/* ---- _JSONFormatInterface ---- */
+
+static PyObject *
+json_data_string(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    CpsState *state = cps_state_of(self);
+    CpsPayload *payload;
+
+    if (!cps_event_check(state, self)) {
+        return PyErr_Format(PyExc_TypeError, "%s is not an event", Py_TYPE(self)->tp_name);
+    }
+    payload = ((CpsEvent *)self)->payload;
+    return cps_json_text(state, payload == NULL ? Py_None : payload->value);
+}
+
+static PyObject *
+json_error_string(PyObject *self, PyObject *Py_UNUSED(ignored))
+{
+    return cps_errors_as_json(cps_state_of(self), self);
+}
+
+static PyMethodDef json_format_methods[] = {
+    {"data_string", json_data_string, METH_NOARGS,
+     "data_string($self)\n--\n\nThe data as JSON text, as by json.dumps. Raises TypeError for data that\n"
+     "JSON cannot express."},
+    {"error_string", json_error_string, METH_NOARGS,
+     "error_string($self)\n--\n\nThe formatted error as JSON text, or None without an error."},
+    {NULL},
+};
+
+static PyType_Slot json_format_slots[] = {
+    {Py_tp_doc, "The JSON format: data is what json.loads gives."},
+    {Py_tp_methods, json_format_methods},
+    {0, NULL},
+};
+
+static PyType_Spec json_format_spec = {
+    .name = "compysition.event._JSONFormatInterface",
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = json_format_slots,
+};
+
+static int
+json_format_setup(PyObject *module, CpsState *state)
+{
+    PyTypeObject *type;
+
+    if (cps_add_type(module, &state->types.JSONFormatInterface, &json_format_spec,
+                     (PyObject *)state->types.DataFormatInterface) < 0) {
+        return -1;
+    }
+    type = state->types.JSONFormatInterface;
+    state->json_conversions = json_conversions(module);
+    return state->json_conversions == NULL ||
+                   PyObject_SetAttr((PyObject *)type, state->names.conversion_methods,
+                                    state->json_conversions) < 0 ||
+                   cps_format_set_text(type, "content_type", "application/json") < 0 ||
+                   PyModule_AddObjectRef(module, "_JSONFormatInterface", (PyObject *)type) < 0
+               ? -1
+               : 0;
+}
+
+/* ---- JSONEvent, JSONHttpEvent ---- */
+
+PyDoc_STRVAR(jsonevent_doc,
+"JSONEvent(meta_id=None, service=None, data=None, *args, **attributes)\n--\n\n"
+"An event whose data is JSON: str and UTF-8 bytes are parsed, dict and list are copied as\n"
+"json.dumps and json.loads would, None becomes {}. Anything else is refused.");
+
+PyDoc_STRVAR(jsonhttpevent_doc,
+"JSONHttpEvent(headers=None, status=(200, 'OK'), environment=None, *args, **attributes)\n--\n\n"
+"A JSONEvent that came over HTTP; see HttpEvent for the arguments.");
+
+/* No constructors: __init__ must be found along the order of the bases, in JSONHttpEvent and in user classes. */
+static PyType_Slot jsonevent_slots[] = {
+    {Py_tp_doc, (void *)jsonevent_doc},
+    {Py_tp_traverse, cps_event_traverse},
+    {Py_tp_clear, cps_event_clear},
+    {Py_tp_dealloc, cps_event_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec jsonevent_spec = {
+    .name = "compysition.event.JSONEvent",
+    .basicsize = sizeof(CpsEvent),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = jsonevent_slots,
+};
+
+static PyType_Slot jsonhttpevent_slots[] = {
+    {Py_tp_doc, (void *)jsonhttpevent_doc},
+    {Py_tp_traverse, cps_event_traverse},
+    {Py_tp_clear, cps_event_clear},
+    {Py_tp_dealloc, cps_event_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec jsonhttpevent_spec = {
+    .name = "compysition.event.JSONHttpEvent",
+    .basicsize = sizeof(CpsEvent),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = jsonhttpevent_slots,
+};
+
+static int
+add_type_of_two(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyTypeObject *first,
+                PyTypeObject *second)
+{
+    PyObject *bases = PyTuple_Pack(2, first, second);
+    int result = bases == NULL ? -1 : cps_add_type(module, slot, spec, bases);
+
+    Py_XDECREF(bases);
+    return result;
+}
+
+int
+cps_jsonevent_setup(PyObject *module, CpsState *state)
+{
+    return json_format_setup(module, state) < 0 ||
+                   add_type_of_two(module, &state->types.JSONEvent, &jsonevent_spec,
+                                   state->types.JSONFormatInterface, state->types.Event) < 0 ||
+                   add_type_of_two(module, &state->types.JSONHttpEvent, &jsonhttpevent_spec,
+                                   state->types.JSONEvent, state->types.HttpEvent) < 0
+               ? -1
+               : 0;
+}

@@ -1,0 +1,16 @@
+/* jsonevent.h: the JSON format, and the events that have it. */
+#ifndef CPS_EVENT_JSONEVENT_H
+#define CPS_EVENT_JSONEVENT_H
+
+#include "module.h"
+
+/* Needs the types Event and HttpEvent. */
+int cps_jsonevent_setup(PyObject *module, CpsState *state);
+
+/* json.dumps(value). New, or NULL with an exception set. */
+PyObject *cps_json_text(CpsState *state, PyObject *value);
+
+/* json.loads(text), which unlike assigned data may hold NaN. New, or NULL with an exception set. */
+PyObject *cps_json_value(CpsState *state, PyObject *text);
+
+#endif
