@@ -1,6 +1,6 @@
 """Events: what travels through a pipeline."""
 
-from compysition._core import (
+from compysition._core import (  # noqa: F401  some are for others to import from here
     DEFAULT,
     DataFormatInterface,
     Event,
@@ -11,7 +11,7 @@ from compysition._core import (
     _JSONFormatInterface,
     http_code_map,
 )
-from compysition.errors import *  # noqa: F403  scripts import errors from here too
+from compysition.errors import *  # noqa: F403  and so are these
 
 # What `from compysition.event import *` binds; the rest is imported by name.
 __all__ = ["Event", "HttpEvent", "JSONEvent", "JSONHttpEvent", "LogEvent"]
@@ -58,7 +58,9 @@ def _from_string(cls, text):
     node = ast.parse(text.strip(), mode="eval").body
     if not isinstance(node, ast.Dict) or None in node.keys:
         raise ValueError("the text of an event is a dict")
-    state = {_literal(key): _literal(value) for key, value in zip(node.keys, node.values)}
+    state = {
+        _literal(key): _literal(value) for key, value in zip(node.keys, node.values, strict=True)
+    }
     for name in ("event_id", "data", "error"):
         if name in state:
             state["_" + name] = state.pop(name)

@@ -178,11 +178,11 @@ static PyGetSetDef exception_getset[] = {
 };
 
 PyDoc_STRVAR(exception_doc,
-"CompysitionException(message='', code=None, **attributes)\n--\n\n"
-"Base class of the errors of compysition.\n\n"
-"message: a text, or a list of texts (or of anything that str() understands).\n"
-"code: whatever tells a client which error this is; None for nothing.\n"
-"attributes: become attributes of the error and appear in Event.format_error().");
+             "CompysitionException(message='', code=None, **attributes)\n--\n\n"
+             "Base class of the errors of compysition.\n\n"
+             "message: a text, or a list of texts (or of anything that str() understands).\n"
+             "code: whatever tells a client which error this is; None for nothing.\n"
+             "attributes: become attributes of the error and appear in Event.format_error().");
 
 static PyType_Slot exception_slots[] = {
     {Py_tp_doc, (void *)exception_doc},

@@ -69,8 +69,7 @@ share_attributes(CpsState *state, CpsEvent *to, CpsEvent *from)
     int result = 0;
 
     Py_XDECREF(names);
-    if (iterator == NULL ||
-        (from->dict != NULL && (to->dict = PyDict_Copy(from->dict)) == NULL)) {
+    if (iterator == NULL || (from->dict != NULL && (to->dict = PyDict_Copy(from->dict)) == NULL)) {
         Py_XDECREF(iterator);
         return -1;
     }
@@ -102,8 +101,8 @@ share_identity(CpsEvent *to, CpsEvent *from)
 static int
 gain_http(CpsState *state, CpsEvent *to)
 {
-    PyObject *const names[] = {state->names.headers, state->names.environment,
-                               state->names.method, state->names.status};
+    PyObject *const names[] = {state->names.headers, state->names.environment, state->names.method,
+                               state->names.status};
     PyObject *value;
 
     for (size_t i = 0; to->dict != NULL && i < Py_ARRAY_LENGTH(names); i++) {

@@ -1,21 +1,17 @@
 #include "event/copy.h"
 
 /* Deeper values go to copy.deepcopy, which raises RecursionError where C would overrun its stack. */
-enum {
-    DEPTH_LIMIT = 1000
-};
+enum { DEPTH_LIMIT = 1000 };
 
 typedef struct {
     PyObject *root;      /* borrowed */
     PyObject *root_copy; /* borrowed */
-    PyObject *memo;      /* owned: address of a container -> its copy; NULL until a shared one is met */
+    PyObject *memo; /* owned: address of a container -> its copy; NULL until a shared one is met */
     int depth;
 } Copier;
 
 /* How often a container inside a half-made copy is referred to when nobody else has it: by the original and by the clone. */
-enum {
-    OWN_REFERENCES = 2
-};
+enum { OWN_REFERENCES = 2 };
 
 bool
 cps_immutable(PyObject *value)

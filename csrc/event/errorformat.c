@@ -3,10 +3,7 @@
 #include "event/event.h"
 
 /* Errors inside errors may form cycles: below this depth an error is shown as its text, and no more texts are taken. */
-enum {
-    DEPTH_LIMIT = 32,
-    TEXT_LIMIT = 1000
-};
+enum { DEPTH_LIMIT = 32, TEXT_LIMIT = 1000 };
 
 /* ---- messages ---- */
 
@@ -27,8 +24,8 @@ append_list(CpsState *state, PyObject *texts, PyObject *list, int depth)
 {
     int result = 0;
 
-    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list) &&
-                           PyList_GET_SIZE(texts) < TEXT_LIMIT; i++) {
+    for (Py_ssize_t i = 0;
+         result == 0 && i < PyList_GET_SIZE(list) && PyList_GET_SIZE(texts) < TEXT_LIMIT; i++) {
         PyObject *item = Py_NewRef(PyList_GET_ITEM(list, i));
 
         result = append_messages(state, texts, item, depth);

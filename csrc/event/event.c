@@ -171,7 +171,7 @@ cps_event_dealloc(PyObject *op)
     PyTypeObject *type = Py_TYPE(op);
 
     PyObject_GC_UnTrack(op);
-    Py_TRASHCAN_BEGIN(op, cps_event_dealloc) /* events may refer to events, in long chains */
+    Py_TRASHCAN_BEGIN(op, cps_event_dealloc); /* events may refer to events, in long chains */
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
     }
@@ -179,7 +179,7 @@ cps_event_dealloc(PyObject *op)
     cps_lineage_unref(self->lineage);
     type->tp_free(op);
     Py_DECREF(type);
-    Py_TRASHCAN_END
+    Py_TRASHCAN_END;
 }
 
 /* ---- identity and times ---- */
@@ -466,9 +466,9 @@ static PyMethodDef event_methods[] = {
      "convert($self, cls)\n--\n\n"
      "A new event of class cls, or of the class that has its format and keeps this event's\n"
      "transport. Attributes are shared, data is converted. Raises InvalidEventConversion."},
-    {"clone", cps_event_clone, METH_NOARGS, "clone($self)\n--\n\nA deep copy, with the same event_id."},
-    {"data_string", event_data_string, METH_NOARGS,
-     "data_string($self)\n--\n\nThe data as a str."},
+    {"clone", cps_event_clone, METH_NOARGS,
+     "clone($self)\n--\n\nA deep copy, with the same event_id."},
+    {"data_string", event_data_string, METH_NOARGS, "data_string($self)\n--\n\nThe data as a str."},
     {"format_error", cps_event_format_error_method, METH_NOARGS,
      "format_error($self)\n--\n\n"
      "None without an error, else a list with a dict for each message: the message, the code of\n"
@@ -504,15 +504,16 @@ cps_event_set_error(CpsState *state, PyObject *event, PyObject *error)
 
 /* ---- the type ---- */
 
-PyDoc_STRVAR(event_doc,
-"Event(meta_id=None, service=None, data=None, *args, **attributes)\n--\n\n"
-"What travels through a pipeline: data, and attributes that describe it.\n\n"
-"meta_id: the id that log records carry; None for the event_id.\n"
-"service: a str; None for 'default'.\n"
-"data: see the attribute of that name.\n"
-"attributes: each becomes an attribute; event_id=... gives the event that id, error=... sets\n"
-"the error. Further positional arguments are ignored.\n\n"
-"Raises InvalidEventDataModification when the data does not fit the class.");
+PyDoc_STRVAR(
+    event_doc,
+    "Event(meta_id=None, service=None, data=None, *args, **attributes)\n--\n\n"
+    "What travels through a pipeline: data, and attributes that describe it.\n\n"
+    "meta_id: the id that log records carry; None for the event_id.\n"
+    "service: a str; None for 'default'.\n"
+    "data: see the attribute of that name.\n"
+    "attributes: each becomes an attribute; event_id=... gives the event that id, error=... sets\n"
+    "the error. Further positional arguments are ignored.\n\n"
+    "Raises InvalidEventDataModification when the data does not fit the class.");
 
 static PyMemberDef event_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(CpsEvent, dict), READONLY},

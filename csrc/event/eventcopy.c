@@ -313,8 +313,10 @@ rebuild(CpsState *state, PyObject *event, PyObject *reduced, PyObject *memo)
     PyObject *copy, *result;
 
     if (deepcopy == NULL ||
-        !PyArg_ParseTuple(reduced, "OO!|O;__reduce_ex__ must return a function, its arguments and a "
-                          "state", &function, &PyTuple_Type, &arguments, &properties)) {
+        !PyArg_ParseTuple(reduced,
+                          "OO!|O;__reduce_ex__ must return a function, its arguments and a "
+                          "state",
+                          &function, &PyTuple_Type, &arguments, &properties)) {
         return NULL;
     }
     copy = PyObject_CallObject(function, arguments);

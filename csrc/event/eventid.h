@@ -6,9 +6,7 @@
 
 #include <stdint.h>
 
-enum {
-    CPS_EVENT_ID_BYTES = 16
-};
+enum { CPS_EVENT_ID_BYTES = 16 };
 
 /* Once per process: a forked child must not repeat the ids of its parent. Returns 0, or -1 with an exception set. */
 int cps_event_id_setup(void);

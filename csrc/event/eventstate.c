@@ -49,9 +49,10 @@ add_slots(CpsState *state, PyObject *properties, PyObject *event)
 {
     PyObject *names = cps_event_slot_names(state, event);
     PyObject *sequence = names == NULL ? NULL : PySequence_Fast(names, "__slots__");
-    int result = sequence == NULL ? -1
-                                  : add_attributes(properties, event, PySequence_Fast_ITEMS(sequence),
-                                                   (size_t)PySequence_Fast_GET_SIZE(sequence));
+    int result = sequence == NULL
+                     ? -1
+                     : add_attributes(properties, event, PySequence_Fast_ITEMS(sequence),
+                                      (size_t)PySequence_Fast_GET_SIZE(sequence));
 
     Py_XDECREF(sequence);
     Py_XDECREF(names);
@@ -121,7 +122,8 @@ cps_event_getstate(PyObject *event, PyObject *Py_UNUSED(ignored))
 PyObject *
 cps_event_str(PyObject *event)
 {
-    PyObject *properties = PyObject_CallMethodNoArgs(event, cps_state_of(event)->names.__getstate__);
+    PyObject *properties =
+        PyObject_CallMethodNoArgs(event, cps_state_of(event)->names.__getstate__);
     PyObject *text = properties == NULL ? NULL : PyObject_Str(properties);
 
     Py_XDECREF(properties);
@@ -140,8 +142,7 @@ cps_event_reduce(PyObject *event, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     properties = PyObject_CallMethodNoArgs(event, state->names.__getstate__);
-    return properties == NULL ? NULL
-                              : Py_BuildValue("O(O)N", newobj, Py_TYPE(event), properties);
+    return properties == NULL ? NULL : Py_BuildValue("O(O)N", newobj, Py_TYPE(event), properties);
 }
 
 /* ---- back into an event ---- */

@@ -69,7 +69,8 @@ methods_default(CpsState *state, PyObject *methods, PyObject *value, PyObject **
     if (PyDict_CheckExact(methods)) {
         return 0;
     }
-    found = PyObject_GetOptionalAttr((PyObject *)Py_TYPE(methods), state->names.__missing__, &missing);
+    found =
+        PyObject_GetOptionalAttr((PyObject *)Py_TYPE(methods), state->names.__missing__, &missing);
     if (found <= 0) {
         return found;
     }
@@ -144,8 +145,8 @@ cps_event_store_data(CpsState *state, PyObject *event, PyObject *value)
     CpsPayload *payload = NULL;
 
     if (value != Py_None) {
-        payload = cps_payload_new(state, value,
-                                  cps_format_of(state, Py_TYPE(event)) == CPS_FORMAT_JSON);
+        payload =
+            cps_payload_new(state, value, cps_format_of(state, Py_TYPE(event)) == CPS_FORMAT_JSON);
         if (payload == NULL) {
             return -1;
         }

@@ -363,24 +363,21 @@ http_init(PyObject *self, PyObject *args, PyObject *kwargs)
 
 /* ---- the type ---- */
 
-PyDoc_STRVAR(httpevent_doc,
-"HttpEvent(headers=None, status=(200, 'OK'), environment=None, *args, **attributes)\n--\n\n"
-"An event that came over HTTP and carries what the response needs.\n\n"
-"headers: a dict of response headers; None for an empty one.\n"
-"status: see the attribute of that name. Raises ValueError when it is none.\n"
-"environment: a dict with the request's data; None for an empty one. Its REQUEST_METHOD\n"
-"becomes the attribute method.\n"
-"args, attributes: as for Event, meta_id, service and data first.");
+PyDoc_STRVAR(
+    httpevent_doc,
+    "HttpEvent(headers=None, status=(200, 'OK'), environment=None, *args, **attributes)\n--\n\n"
+    "An event that came over HTTP and carries what the response needs.\n\n"
+    "headers: a dict of response headers; None for an empty one.\n"
+    "status: see the attribute of that name. Raises ValueError when it is none.\n"
+    "environment: a dict with the request's data; None for an empty one. Its REQUEST_METHOD\n"
+    "becomes the attribute method.\n"
+    "args, attributes: as for Event, meta_id, service and data first.");
 
 static PyType_Slot httpevent_slots[] = {
-    {Py_tp_doc, (void *)httpevent_doc},
-    {Py_tp_init, http_init},
-    {Py_tp_traverse, cps_event_traverse},
-    {Py_tp_clear, cps_event_clear},
-    {Py_tp_dealloc, cps_event_dealloc},
-    {Py_tp_getset, http_getset},
-    {Py_tp_methods, http_methods},
-    {0, NULL},
+    {Py_tp_doc, (void *)httpevent_doc},   {Py_tp_init, http_init},
+    {Py_tp_traverse, cps_event_traverse}, {Py_tp_clear, cps_event_clear},
+    {Py_tp_dealloc, cps_event_dealloc},   {Py_tp_getset, http_getset},
+    {Py_tp_methods, http_methods},        {0, NULL},
 };
 
 static PyType_Spec httpevent_spec = {

@@ -93,8 +93,8 @@ cps_http_status(CpsState *state, PyObject *value)
         return status_from_text(state, value);
     }
     if (PyBytes_Check(value)) {
-        PyObject *text = PyUnicode_DecodeLatin1(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value),
-                                                NULL);
+        PyObject *text =
+            PyUnicode_DecodeLatin1(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), NULL);
         PyObject *status = text == NULL ? NULL : status_from_text(state, text);
 
         Py_XDECREF(text);

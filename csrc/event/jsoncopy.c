@@ -5,9 +5,7 @@
 /* The functions here return NULL without an exception for what only the json module itself can answer: subclasses and
  * other types, deep nesting and cycles, integers and text with unusual rules. It then does the whole value. */
 
-enum {
-    DEPTH_LIMIT = 500
-};
+enum { DEPTH_LIMIT = 500 };
 
 static PyObject *copy_value(PyObject *value, int depth);
 
@@ -43,9 +41,9 @@ static PyObject *
 copy_scalar(PyObject *value)
 {
     bool same = PyUnicode_CheckExact(value) ? text_survives(value)
-                : PyLong_CheckExact(value)  ? fits_long(value)
-                                            : value == Py_None || PyBool_Check(value) ||
-                                                 PyFloat_CheckExact(value);
+                : PyLong_CheckExact(value)
+                    ? fits_long(value)
+                    : value == Py_None || PyBool_Check(value) || PyFloat_CheckExact(value);
 
     return same ? Py_NewRef(value) : NULL;
 }

@@ -160,7 +160,8 @@ json_error_string(PyObject *self, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef json_format_methods[] = {
     {"data_string", json_data_string, METH_NOARGS,
-     "data_string($self)\n--\n\nThe data as JSON text, as by json.dumps. Raises TypeError for data that\n"
+     "data_string($self)\n--\n\nThe data as JSON text, as by json.dumps. Raises TypeError for data "
+     "that\n"
      "JSON cannot express."},
     {"error_string", json_error_string, METH_NOARGS,
      "error_string($self)\n--\n\nThe formatted error as JSON text, or None without an error."},
@@ -201,14 +202,16 @@ json_format_setup(PyObject *module, CpsState *state)
 
 /* ---- JSONEvent, JSONHttpEvent ---- */
 
-PyDoc_STRVAR(jsonevent_doc,
-"JSONEvent(meta_id=None, service=None, data=None, *args, **attributes)\n--\n\n"
-"An event whose data is JSON: str and UTF-8 bytes are parsed, dict and list are copied as\n"
-"json.dumps and json.loads would, None becomes {}. Anything else is refused.");
+PyDoc_STRVAR(
+    jsonevent_doc,
+    "JSONEvent(meta_id=None, service=None, data=None, *args, **attributes)\n--\n\n"
+    "An event whose data is JSON: str and UTF-8 bytes are parsed, dict and list are copied as\n"
+    "json.dumps and json.loads would, None becomes {}. Anything else is refused.");
 
-PyDoc_STRVAR(jsonhttpevent_doc,
-"JSONHttpEvent(headers=None, status=(200, 'OK'), environment=None, *args, **attributes)\n--\n\n"
-"A JSONEvent that came over HTTP; see HttpEvent for the arguments.");
+PyDoc_STRVAR(
+    jsonhttpevent_doc,
+    "JSONHttpEvent(headers=None, status=(200, 'OK'), environment=None, *args, **attributes)\n--\n\n"
+    "A JSONEvent that came over HTTP; see HttpEvent for the arguments.");
 
 /* No constructors: __init__ must be found along the order of the bases, in JSONHttpEvent and in user classes. */
 static PyType_Slot jsonevent_slots[] = {

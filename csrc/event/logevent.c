@@ -4,9 +4,7 @@
 
 #include <time.h>
 
-enum {
-    LEVEL_INFO = 20
-};
+enum { LEVEL_INFO = 20 };
 
 /* ---- the part ---- */
 
@@ -231,8 +229,8 @@ logevent_init(PyObject *op, PyObject *args, PyObject *kwargs)
     PyObject *level, *origin_actor, *message, *id = Py_None; /* borrowed */
     CpsLogPart *part, *old = self->log;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|O:LogEvent", keywords, &level, &origin_actor,
-                                     &message, &id)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|O:LogEvent", keywords, &level,
+                                     &origin_actor, &message, &id)) {
         return -1;
     }
     part = cps_log_part_new(level, origin_actor, message, id);
@@ -261,7 +259,8 @@ cps_log_describe(CpsState *state, CpsEvent *record, PyObject *event)
 }
 
 PyObject *
-cps_log_event_new(CpsState *state, int level, PyObject *origin_actor, PyObject *message, PyObject *id)
+cps_log_event_new(CpsState *state, int level, PyObject *origin_actor, PyObject *message,
+                  PyObject *id)
 {
     PyTypeObject *type = state->types.LogEvent;
     PyObject *number = PyLong_FromLong(level);
@@ -305,13 +304,12 @@ cps_log_event_level(PyObject *event)
 
 /* ---- the type ---- */
 
-PyDoc_STRVAR(logevent_doc,
-"LogEvent(level, origin_actor, message, id=None)\n--\n\n"
-"A log record.\n\n"
-"level: an int, as in logging.\n"
-"origin_actor: who logs, a str.\n"
-"message: a str.\n"
-"id: the id of the event that the record is about, or None.");
+PyDoc_STRVAR(logevent_doc, "LogEvent(level, origin_actor, message, id=None)\n--\n\n"
+                           "A log record.\n\n"
+                           "level: an int, as in logging.\n"
+                           "origin_actor: who logs, a str.\n"
+                           "message: a str.\n"
+                           "id: the id of the event that the record is about, or None.");
 
 static PyType_Slot logevent_slots[] = {
     {Py_tp_doc, (void *)logevent_doc},

@@ -80,7 +80,8 @@ cps_payload_new(CpsState *state, PyObject *value, bool json)
 static CpsPayload *
 payload_snapshot(CpsState *state, CpsPayload *payload, CpsCopyScope *scope)
 {
-    PyObject *original = Py_NewRef(payload->value); /* copying may run code that drops the payload */
+    PyObject *original =
+        Py_NewRef(payload->value); /* copying may run code that drops the payload */
     CpsDataKind kind = (CpsDataKind)payload->kind;
     PyObject *value = kind == CPS_DATA_JSON ? cps_json_copy(state, original)
                                             : cps_deepcopy_in(state, original, scope);
