@@ -34,7 +34,9 @@ class Custom(MalformedEventData):
 @pytest.mark.parametrize("name", NAMES)
 def test_each_class_derives_from_the_base_alone(name):
     cls = getattr(errors, name)
-    assert cls.__bases__ == ((Exception,) if name == "CompysitionException" else (CompysitionException,))
+    assert cls.__bases__ == (
+        (Exception,) if name == "CompysitionException" else (CompysitionException,)
+    )
     assert cls.__module__ == "compysition.errors"
     assert cls.__name__ == name
     assert cls.__doc__
@@ -45,7 +47,9 @@ def test_old_names_are_the_new_classes(old, new):
     assert getattr(errors, old) is getattr(errors, new)
 
 
-@pytest.mark.parametrize("name", ["NoSuchModule", "NoConnectedQueues", "QueueMissing", "QueueLocked"])
+@pytest.mark.parametrize(
+    "name", ["NoSuchModule", "NoConnectedQueues", "QueueMissing", "QueueLocked"]
+)
 def test_old_names_without_an_equivalent_are_errors_of_their_own(name):
     with pytest.raises(CompysitionException):
         raise getattr(errors, name)("gone")
@@ -112,7 +116,9 @@ def test_pickling_keeps_everything(protocol):
     assert vars(copied) == {"code": "E1", "field": {"x": [1]}}
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))]
+)
 def test_a_subclass_with_another_signature_is_copied(duplicate):
     copied = duplicate(Custom("one", "two"))
     assert copied.message == ["one and two"]

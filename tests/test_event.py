@@ -152,7 +152,9 @@ def test_ids_are_unique_and_not_repeated_by_a_forked_child():
 
 def test_the_event_id_cannot_be_set_again():
     made = Event()
-    with pytest.raises(InvalidEventDataModification, match="Cannot alter event_id once it has been set"):
+    with pytest.raises(
+        InvalidEventDataModification, match="Cannot alter event_id once it has been set"
+    ):
         made.event_id = "x"
 
 
@@ -173,7 +175,12 @@ def test_storage_names_can_be_read_and_written():
     made._data = "not JSON"
     made._error = "oops"
     made._status = "anything"
-    assert (made.event_id, made.data, made.error, made.status) == ("id", "not JSON", "oops", "anything")
+    assert (made.event_id, made.data, made.error, made.status) == (
+        "id",
+        "not JSON",
+        "oops",
+        "anything",
+    )
 
 
 def test_the_meta_id_that_was_read_does_not_follow_a_new_id():
@@ -184,7 +191,8 @@ def test_the_meta_id_that_was_read_does_not_follow_a_new_id():
 
 
 @pytest.mark.parametrize(
-    "name", ["event_id", "_event_id", "meta_id", "service", "data", "_data", "error", "_error", "created"]
+    "name",
+    ["event_id", "_event_id", "meta_id", "service", "data", "_data", "error", "_error", "created"],
 )
 def test_fields_cannot_be_deleted(name):
     with pytest.raises((AttributeError, InvalidEventDataModification)):
@@ -316,14 +324,23 @@ def test_lookup_refuses_what_is_no_path(path):
 
 
 @pytest.mark.parametrize("cls", [Event, HttpEvent])
-@pytest.mark.parametrize("value", [None, "text", b"bytes", 1, 1.5, True, (1,), {"a": 1}, [1], {1}, object()])
+@pytest.mark.parametrize(
+    "value", [None, "text", b"bytes", 1, 1.5, True, (1,), {"a": 1}, [1], {1}, object()]
+)
 def test_plain_events_keep_any_data_as_it_is(cls, value):
     assert cls(data=value).data is value
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(None, "None"), ("é", "é"), ({"a": 1}, "{'a': 1}"), ("é".encode(), "é"), (b"\xff", "\ufffd"), (5, "5")],
+    [
+        (None, "None"),
+        ("é", "é"),
+        ({"a": 1}, "{'a': 1}"),
+        ("é".encode(), "é"),
+        (b"\xff", "\ufffd"),
+        (5, "5"),
+    ],
 )
 def test_data_string_of_plain_events(value, text):
     assert Event(data=value).data_string() == text
@@ -350,7 +367,10 @@ def test_users_may_override_conversion_methods():
 
 def test_conversion_methods_added_to_a_class_are_used():
     class Numbers(JSONEvent):
-        conversion_methods = {**JSONEvent.conversion_methods, int: lambda number: {"number": number}}
+        conversion_methods = {
+            **JSONEvent.conversion_methods,
+            int: lambda number: {"number": number},
+        }
 
     assert Numbers(data=5).data == {"number": 5}
     assert Numbers(data="[1]").data == [1]
@@ -421,9 +441,7 @@ def test_EVT_4_no_traceback_in_the_message():
     with pytest.raises(InvalidEventDataModification) as caught:
         JSONEvent(data=5)
     (message,) = caught.value.message
-    assert message == (
-        f"Data of type '{int}' was not valid for event type {JSONEvent}"
-    )
+    assert message == (f"Data of type '{int}' was not valid for event type {JSONEvent}")
     assert "Traceback" not in message
 
 
@@ -609,7 +627,11 @@ def test_to_string_and_back():
     made.error = errors.ForbiddenEvent("no")
     copied = CompysitionEvent.from_string(made.to_string())
     assert made.to_string() == str(made)
-    assert (copied.event_id, copied.meta_id, copied.created) == (made.event_id, made.meta_id, made.created)
+    assert (copied.event_id, copied.meta_id, copied.created) == (
+        made.event_id,
+        made.meta_id,
+        made.created,
+    )
     assert (copied.data, copied.foo, copied.service) == (made.data_string(), (1, None), "s")
     assert JSONEvent.from_string(made.to_string()).data == made.data
     assert isinstance(copied, CompysitionEvent)

@@ -36,8 +36,16 @@ def test_positional_arguments(cls):
 
 
 def test_keyword_arguments():
-    made = HttpEvent(data=1, environment={"REQUEST_METHOD": "GET"}, headers={"x": 1}, foo=2, status=(1, "y"))
-    assert (made.method, made.headers, made.foo, made.status, made.data) == ("GET", {"x": 1}, 2, (1, "y"), 1)
+    made = HttpEvent(
+        data=1, environment={"REQUEST_METHOD": "GET"}, headers={"x": 1}, foo=2, status=(1, "y")
+    )
+    assert (made.method, made.headers, made.foo, made.status, made.data) == (
+        "GET",
+        {"x": 1},
+        2,
+        (1, "y"),
+        1,
+    )
 
 
 def test_arguments_are_stored_as_they_are():
@@ -132,7 +140,24 @@ def test_EVT_9_status_accepts_int_text_and_list(value, status):
 
 
 @pytest.mark.parametrize(
-    "value", ["x y", "four hundred", "", " 404", "-", None, 1.5, {}, [404], ["404", "x"], [1, 2], True, 5, -404, 10**30]
+    "value",
+    [
+        "x y",
+        "four hundred",
+        "",
+        " 404",
+        "-",
+        None,
+        1.5,
+        {},
+        [404],
+        ["404", "x"],
+        [1, 2],
+        True,
+        5,
+        -404,
+        10**30,
+    ],
 )
 def test_EVT_9_status_refuses_the_rest(value):
     with pytest.raises(ValueError):

@@ -100,8 +100,21 @@ def test_EVT_3_subclasses_are_accepted():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "{'a': 1}", "[1,]", "NaN", "[Infinity]", "-Infinity", "\ufeff[1]", b"\xff", b"[\xed\xa0\x80]",
-     "[1]".encode("utf-16"), "[1]".encode("utf-32"), "9" * 5000],
+    [
+        "",
+        "{",
+        "{'a': 1}",
+        "[1,]",
+        "NaN",
+        "[Infinity]",
+        "-Infinity",
+        "\ufeff[1]",
+        b"\xff",
+        b"[\xed\xa0\x80]",
+        "[1]".encode("utf-16"),
+        "[1]".encode("utf-32"),
+        "9" * 5000,
+    ],
 )
 def test_malformed_text(text):
     with pytest.raises(InvalidEventDataModification, match="Malformed data: "):
@@ -184,7 +197,8 @@ def test_nan_in_a_value_is_kept():
 
 
 @pytest.mark.parametrize(
-    ("data", "text"), [({"a": 1, "é": None}, '{"a": 1, "\\u00e9": null}'), (None, "{}"), ("null", "null")]
+    ("data", "text"),
+    [({"a": 1, "é": None}, '{"a": 1, "\\u00e9": null}'), (None, "{}"), ("null", "null")],
 )
 def test_data_string(data, text):
     assert JSONEvent(data=data).data_string() == text
@@ -209,9 +223,9 @@ def test_data_string_can_be_overridden():
 
 
 def files(prefix):
-    return [pytest.param(path, id=path.name) for path in sorted(SUITE.glob(prefix + "_*.json"))] or [
-        pytest.param(None, marks=pytest.mark.skip(f"no JSONTestSuite in {CORPORA}"))
-    ]
+    return [
+        pytest.param(path, id=path.name) for path in sorted(SUITE.glob(prefix + "_*.json"))
+    ] or [pytest.param(None, marks=pytest.mark.skip(f"no JSONTestSuite in {CORPORA}"))]
 
 
 @pytest.mark.parametrize("path", files("y"))

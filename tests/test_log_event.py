@@ -8,7 +8,12 @@ from compysition.event import Event, JSONEvent, LogEvent
 
 def test_attributes():
     record = LogEvent(20, "actor", "text", "some id")
-    assert (record.level, record.origin_actor, record.message, record.id) == (20, "actor", "text", "some id")
+    assert (record.level, record.origin_actor, record.message, record.id) == (
+        20,
+        "actor",
+        "text",
+        "some id",
+    )
     assert record.meta_id == "some id"
     assert re.fullmatch("[0-9a-f]{32}", record.event_id)
     assert record.data == {
@@ -86,7 +91,12 @@ def test_copies_have_everything():
 def test_an_event_becomes_a_record():
     made = JSONEvent("meta", data={"a": 1}, logger_filename="f")
     record = made.convert(LogEvent)
-    assert (record.level, record.message, record.id, record.meta_id) == (20, '{"a": 1}', "meta", "meta")
+    assert (record.level, record.message, record.id, record.meta_id) == (
+        20,
+        '{"a": 1}',
+        "meta",
+        "meta",
+    )
     assert (record.event_id, record.logger_filename, record.data) == (made.event_id, "f", {"a": 1})
     assert Event(data="text").convert(LogEvent).message == "text"
 

@@ -208,6 +208,25 @@ copy_tuple(Copier *copier, PyObject *tuple)
     return clone;
 }
 
+/* A tuple that others refer to. One that contains itself, by way of a list or a dict, has been copied in there already. */
+static PyObject *
+copy_shared_tuple(Copier *copier, PyObject *tuple)
+{
+    PyObject *clone = copy_tuple(copier, tuple), *earlier;
+    int found = clone == NULL ? -1 : memo_find(copier, tuple, &earlier);
+
+    if (found == 0) {
+        found = memo_add(copier, tuple, clone);
+    }
+    else if (found > 0) {
+        Py_SETREF(clone, earlier);
+    }
+    if (found < 0) {
+        Py_CLEAR(clone);
+    }
+    return clone;
+}
+
 static PyObject *
 copy_container(Copier *copier, PyObject *value, bool shared)
 {
@@ -215,11 +234,7 @@ copy_container(Copier *copier, PyObject *value, bool shared)
     PyObject *clone;
 
     if (PyTuple_CheckExact(value)) {
-        clone = copy_tuple(copier, value);
-        if (clone != NULL && shared && memo_add(copier, value, clone) < 0) {
-            Py_CLEAR(clone);
-        }
-        return clone;
+        return shared ? copy_shared_tuple(copier, value) : copy_tuple(copier, value);
     }
     if (!is_dict && !PyList_CheckExact(value)) {
         return NULL;

@@ -171,7 +171,7 @@ restore_data(CpsState *state, PyObject *event, PyObject *data)
     return result;
 }
 
-/* Everything but data and error, each under its own name: fields and slots through their descriptors, the rest into the dict. */
+/* One attribute under the name it was saved by: fields and slots through their descriptors, the rest into the dict. */
 static int
 restore_attribute(CpsState *state, CpsEvent *self, PyObject *slots, PyObject *name, PyObject *value)
 {
@@ -216,7 +216,8 @@ restore_attributes(CpsState *state, CpsEvent *self, PyObject *properties)
         Py_INCREF(key);
         Py_INCREF(value);
         PyUnicode_InternInPlace(&key);
-        if (key != state->names._data && key != state->names._error) {
+        if (key != state->names._data && key != state->names._error &&
+            key != state->names.headers && key != state->names._status) {
             result = restore_attribute(state, self, slots, key, value);
         }
         Py_DECREF(key);
@@ -226,8 +227,7 @@ restore_attributes(CpsState *state, CpsEvent *self, PyObject *properties)
     return result;
 }
 
-/* Through _set_error, which a subclass may override; what it does to status and headers is overwritten afterwards by those that
- * were saved. */
+/* Through _set_error, which a subclass may override. */
 static int
 restore_error(CpsState *state, PyObject *event, PyObject *properties)
 {
@@ -241,6 +241,27 @@ restore_error(CpsState *state, PyObject *event, PyObject *properties)
     return result < 0 ? -1 : 0;
 }
 
+/* What the error did to status and headers is replaced by what was saved. */
+static int
+restore_response(CpsState *state, PyObject *event, PyObject *properties)
+{
+    PyObject *const names[] = {state->names.headers, state->names._status};
+
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
+        PyObject *value;
+        int result = PyDict_GetItemRef(properties, names[i], &value);
+
+        if (value != NULL) {
+            result = PyObject_SetAttr(event, names[i], value);
+            Py_DECREF(value);
+        }
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 PyObject *
 cps_event_setstate(PyObject *event, PyObject *properties)
 {
@@ -252,8 +273,7 @@ cps_event_setstate(PyObject *event, PyObject *properties)
         return PyErr_Format(PyExc_TypeError, "the state of an event is a dict, not %.200s",
                             Py_TYPE(properties)->tp_name);
     }
-    if (restore_error(state, event, properties) < 0 ||
-        restore_attributes(state, (CpsEvent *)event, properties) < 0) {
+    if (restore_attributes(state, (CpsEvent *)event, properties) < 0) {
         return NULL;
     }
     result = PyDict_GetItemRef(properties, state->names._data, &data);
@@ -261,7 +281,8 @@ cps_event_setstate(PyObject *event, PyObject *properties)
         result = restore_data(state, event, data);
         Py_DECREF(data);
     }
-    if (result < 0) {
+    if (result < 0 || restore_error(state, event, properties) < 0 ||
+        restore_response(state, event, properties) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
