@@ -1,5 +1,7 @@
 """Events: what travels through a pipeline."""
 
+from __future__ import annotations
+
 from compysition._core import (  # noqa: F401  some are for others to import from here
     DEFAULT,
     DataFormatInterface,
@@ -26,49 +28,26 @@ _JSON_TYPES = tuple(cls for cls in JSONEvent.conversion_methods if cls is not ty
 class NullLookupValue:
     """Stands for a value that a lookup did not find; whatever is looked up in it is not found either."""
 
-    def get(self, key, default=None):
+    def get(self, key: object, default: object = None) -> NullLookupValue:
         """Return this object, whatever the arguments."""
         return self
 
 
-# The interface of 1.1, where every event was a CompysitionEvent and could be sent as text.
+# The interface of 1.1, where every event was a CompysitionEvent that could be sent as text.
 
 
-def _literal(node):
-    """Return the value of a literal or of a datetime's repr; None for other expressions."""
-    import ast  # not at the top: importing compysition is to be quick
-
-    try:
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "datetime.datetime":
-            import datetime
-
-            return datetime.datetime(*map(ast.literal_eval, node.args))
-        return ast.literal_eval(node)
-    except (TypeError, ValueError):
-        return None
-
-
-def _from_string(cls, text):
+def _from_string(cls: type[Event], text: str) -> Event:
     """Make an event from the text that to_string() returned; runs no code that the text holds.
 
-    Raises ValueError or SyntaxError if text is not a dict of Python literals.
+    Raises ValueError or SyntaxError if text is not a dict.
     """
-    import ast
+    from compysition._eventtext import parse
 
-    node = ast.parse(text.strip(), mode="eval").body
-    if not isinstance(node, ast.Dict) or None in node.keys:
-        raise ValueError("the text of an event is a dict")
-    state = {
-        _literal(key): _literal(value) for key, value in zip(node.keys, node.values, strict=True)
-    }
-    for name in ("event_id", "data", "error"):
-        if name in state:
-            state["_" + name] = state.pop(name)
     event = cls.__new__(cls)
-    event.__setstate__(state)
+    event.__setstate__(parse(text))
     return event
 
 
 CompysitionEvent = Event
-Event.to_string = Event.__str__
-Event.from_string = classmethod(_from_string)
+Event.to_string = Event.__str__  # type: ignore[assignment, method-assign]
+Event.from_string = classmethod(_from_string)  # type: ignore[assignment, method-assign]

@@ -289,6 +289,10 @@ def test_lookup(path, found):
     assert JSONEvent(data={"a": {"b": [1, 2]}}).lookup(path) == found
 
 
+def test_lookup_takes_its_path_by_keyword_too():
+    assert Event().lookup(path="service") == "default"
+
+
 def test_lookup_without_steps_finds_the_event():
     made = Event()
     assert made.lookup([]) is made
@@ -591,7 +595,6 @@ def test_values_are_released():
         made = cls(meta_id=value, service=value, extra=value, error=value)
         made.created = value
         made._data = value
-        made.clone
         del made
     LogEvent(value, value, value, value)
     assert sys.getrefcount(value) == before

@@ -174,6 +174,13 @@ def test_conversions_of_user_classes_are_used():
     assert JSONEvent(data={"a": 1}).convert(Mine).data == {"wrapped": {"a": 1}}
 
 
+def test_the_class_may_be_given_by_keyword():
+    assert type(Event().convert(cls=JSONEvent)) is JSONEvent
+    for args, kwargs in [((), {}), ((JSONEvent, 1), {}), ((), {"to": JSONEvent})]:
+        with pytest.raises(TypeError):
+            Event().convert(*args, **kwargs)
+
+
 def test_slots_are_kept():
     class Mine(Event):
         __slots__ = ("one", "two")

@@ -414,7 +414,7 @@ def test_copies_release_what_they_hold(cls):
     before = sys.getrefcount(made.service), sys.getrefcount(cls)
     for _ in range(100):
         made.clone().clone()
-        made.clone().data
+        assert made.clone().data
         copy.deepcopy(made)
         copy.copy(made)
         made.convert(cls)

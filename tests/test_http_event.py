@@ -292,6 +292,5 @@ def test_headers_and_environment_of_copies_are_their_own():
 
 def test_an_event_without_http_has_no_http_attributes():
     for cls in (Event, JSONEvent):
-        with pytest.raises(AttributeError):
-            cls().headers
+        assert not hasattr(cls(), "headers")
         assert cls(headers={"mine": 1}).headers == {"mine": 1}

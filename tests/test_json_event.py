@@ -62,7 +62,7 @@ def same(one, other):
         (b'{"a": "\xc3\xa9"}', {"a": "é"}),
         (b"\xef\xbb\xbf[1]", [1]),
         ({"a": (1, 2)}, {"a": [1, 2]}),
-        ({1: "a", True: "b", None: "c", 1.5: "d"}, {"1": "b", "null": "c", "1.5": "d"}),
+        ({1: "a", None: "c", 1.5: "d"}, {"1": "a", "null": "c", "1.5": "d"}),
         ({True: "b", "true": "x"}, {"true": "x"}),
         (collections.OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
         ([1, (2, 3)], [1, [2, 3]]),
@@ -87,7 +87,7 @@ def test_EVT_3_subclasses_are_accepted():
     class Text(str):
         __slots__ = ()
 
-    class Colour(str, enum.Enum):
+    class Colour(enum.StrEnum):
         RED = '"red"'
 
     counter = collections.Counter("aab")

@@ -1,5 +1,3 @@
-#include "event/convert.h"
-
 #include "event/event.h"
 #include "event/eventstate.h"
 #include "event/format.h"
@@ -212,14 +210,4 @@ cps_event_convert(CpsState *state, PyObject *event, PyTypeObject *cls)
         Py_CLEAR(to);
     }
     return (PyObject *)to;
-}
-
-PyObject *
-cps_event_convert_method(PyObject *event, PyObject *cls)
-{
-    if (!PyType_Check(cls)) {
-        return PyErr_Format(PyExc_TypeError, "convert() needs a class, not %.200s",
-                            Py_TYPE(cls)->tp_name);
-    }
-    return cps_event_convert(cps_state_of(event), event, (PyTypeObject *)cls);
 }

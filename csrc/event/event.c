@@ -1,6 +1,5 @@
 #include "event/event.h"
 
-#include "event/convert.h"
 #include "event/errorformat.h"
 #include "event/eventcopy.h"
 #include "event/eventstate.h"
@@ -424,6 +423,40 @@ event_set(PyObject *self, PyObject *args, PyObject *kwargs)
     Py_RETURN_TRUE;
 }
 
+/* The one argument of a method, by position or by the keyword `name`. Borrowed, or NULL with TypeError set. */
+static PyObject *
+only_argument(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, const char *name)
+{
+    Py_ssize_t keywords = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+
+    if (nargs + keywords != 1 || (keywords == 1 && PyUnicode_CompareWithASCIIString(
+                                                       PyTuple_GET_ITEM(kwnames, 0), name) != 0)) {
+        PyErr_Format(PyExc_TypeError, "the method takes one argument, '%s'", name);
+        return NULL;
+    }
+    return args[0];
+}
+
+static PyObject *
+event_lookup(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *path = only_argument(args, nargs, kwnames, "path"); /* borrowed */
+
+    return path == NULL ? NULL : cps_lookup(self, path);
+}
+
+static PyObject *
+event_convert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *cls = only_argument(args, nargs, kwnames, "cls"); /* borrowed */
+
+    if (cls != NULL && !PyType_Check(cls)) {
+        return PyErr_Format(PyExc_TypeError, "convert() needs a class, not %.200s",
+                            Py_TYPE(cls)->tp_name);
+    }
+    return cls == NULL ? NULL : cps_event_convert(cps_state_of(self), self, (PyTypeObject *)cls);
+}
+
 static PyObject *
 event_set_error_method(PyObject *self, PyObject *error)
 {
@@ -456,13 +489,13 @@ static PyMethodDef event_methods[] = {
     {"set", (PyCFunction)(void (*)(void))event_set, METH_VARARGS | METH_KEYWORDS,
      "set($self, key, value)\n--\n\n"
      "Set the attribute named key (a str). Returns True, or False if the setter raised."},
-    {"lookup", cps_event_lookup, METH_O,
+    {"lookup", (PyCFunction)(void (*)(void))event_lookup, METH_FASTCALL | METH_KEYWORDS,
      "lookup($self, path)\n--\n\n"
      "Follow path, a str (one step) or a list or tuple of steps, through attributes, dicts and\n"
      "lists. Returns None when a step leads nowhere."},
     {"get_properties", cps_event_get_properties, METH_NOARGS,
      "get_properties($self)\n--\n\nA new dict of all attributes but the data."},
-    {"convert", cps_event_convert_method, METH_O,
+    {"convert", (PyCFunction)(void (*)(void))event_convert, METH_FASTCALL | METH_KEYWORDS,
      "convert($self, cls)\n--\n\n"
      "A new event of class cls, or of the class that has its format and keeps this event's\n"
      "transport. Attributes are shared, data is converted. Raises InvalidEventConversion."},

@@ -61,8 +61,8 @@ int cps_event_store_data(CpsState *state, PyObject *event, PyObject *value);
  * copy.deepcopy for classes that define their own copying. New, or NULL with an exception set. */
 PyObject *cps_event_copy(CpsState *state, PyObject *event);
 
-/* The best copy that can be had of an event that cps_event_copy refuses: what cannot be copied is shared or, for the error,
- * replaced by a CompysitionException with its text. New, or NULL with an exception set. */
+/* The best copy that can be had of an event that cps_event_copy refuses: what cannot be copied is shared.
+ * New, or NULL with an exception set. */
 PyObject *cps_event_copy_leniently(CpsState *state, PyObject *event);
 
 /* The event's id, rendered on the first call. Borrowed from the event, or NULL with an exception set. */

@@ -85,11 +85,16 @@ copy_value(Copying *copying, PyObject *value)
 {
     PyObject *copy;
 
+    Py_INCREF(value); /* copying may run code that replaces it in the original */
     if (cps_immutable(value)) {
-        return Py_NewRef(value);
+        return value;
     }
     copy = cps_deepcopy_in(copying->state, value, &copying->scope);
-    return copy != NULL ? copy : share_instead(copying, value);
+    if (copy == NULL) {
+        copy = share_instead(copying, value);
+    }
+    Py_DECREF(value);
+    return copy;
 }
 
 /* Copy *from, which may be NULL, to *to. Returns 0, or -1 with an exception set. */
@@ -111,9 +116,9 @@ copy_payload(Copying *copying, CpsPayload **to, CpsPayload **from)
     *to = cps_payload_share_in(copying->state, payload, &copying->scope);
     if (*to == NULL && copying->lenient && PyErr_ExceptionMatches(PyExc_Exception)) {
         PyErr_Clear();
-        *to = cps_payload_alias(copying->state, from);
+        *to = *from == NULL ? NULL : cps_payload_alias(copying->state, from);
     }
-    return *to == NULL ? -1 : 0;
+    return *to == NULL && PyErr_Occurred() ? -1 : 0;
 }
 
 /* Exceptions are shared: few can be copied faithfully, and nobody changes them. */

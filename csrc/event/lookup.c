@@ -78,7 +78,7 @@ take_step(PyObject *from, PyObject *step, PyObject **found)
 }
 
 PyObject *
-cps_event_lookup(PyObject *start, PyObject *path)
+cps_lookup(PyObject *start, PyObject *path)
 {
     PyObject *steps, *place = Py_NewRef(start);
     int result = 1;

@@ -6,6 +6,6 @@
 
 /* What lies at `path` (a str, or a list or tuple of steps) from `start`. New (None when there is nothing), or NULL with an
  * exception set. */
-PyObject *cps_event_lookup(PyObject *start, PyObject *path);
+PyObject *cps_lookup(PyObject *start, PyObject *path);
 
 #endif
