@@ -109,7 +109,7 @@ error_entry(CpsState *state, PyObject *text, PyObject *attributes)
 }
 
 PyObject *
-cps_event_format_error_method(PyObject *event, PyObject *Py_UNUSED(ignored))
+cps_event_format_error_method(PyObject *event, PyObject *unused)
 {
     CpsState *state = cps_state_of(event);
     PyObject *error = PyObject_GetAttr(event, state->names.error);
@@ -140,7 +140,7 @@ cps_event_format_error_method(PyObject *event, PyObject *Py_UNUSED(ignored))
 /* ---- error_string ---- */
 
 PyObject *
-cps_event_error_string_method(PyObject *event, PyObject *Py_UNUSED(ignored))
+cps_event_error_string_method(PyObject *event, PyObject *unused)
 {
     PyObject *errors = PyObject_CallMethodNoArgs(event, cps_state_of(event)->names.format_error);
     PyObject *text;

@@ -37,10 +37,10 @@ cps_event_check(CpsState *state, PyObject *object)
 }
 
 /* What the types derived from Event put into their slots. */
-int cps_event_init(PyObject *event, PyObject *args, PyObject *kwargs);
-int cps_event_traverse(PyObject *event, visitproc visit, void *arg);
-int cps_event_clear(PyObject *event);
-void cps_event_dealloc(PyObject *event);
+int cps_event_init(PyObject *op, PyObject *args, PyObject *kwargs);
+int cps_event_traverse(PyObject *op, visitproc visit, void *arg);
+int cps_event_clear(PyObject *op);
+void cps_event_dealloc(PyObject *op);
 
 /* The argument `name` of a constructor, given by position or by keyword: *value is borrowed, or left alone when absent.
  * Returns 0, or -1 with TypeError set when it is given twice. */
@@ -66,10 +66,10 @@ PyObject *cps_event_copy(CpsState *state, PyObject *event);
 PyObject *cps_event_copy_leniently(CpsState *state, PyObject *event);
 
 /* The event's id, rendered on the first call. Borrowed from the event, or NULL with an exception set. */
-PyObject *cps_event_id(CpsEvent *event);
+PyObject *cps_event_id(CpsEvent *self);
 
 /* event.meta_id. Borrowed from the event, or NULL with an exception set. */
-PyObject *cps_event_meta_id(CpsEvent *event);
+PyObject *cps_event_meta_id(CpsEvent *self);
 
 /* Set event.error, through an overridden _set_error when the class has one. Strips traceback, context and cause of a raised
  * exception, which would keep the whole flow alive. Returns 0, or -1 with an exception set. */

@@ -302,7 +302,7 @@ cps_event_copy_leniently(CpsState *state, PyObject *event)
 }
 
 PyObject *
-cps_event_clone(PyObject *event, PyObject *Py_UNUSED(ignored))
+cps_event_clone(PyObject *event, PyObject *unused)
 {
     return cps_event_copy(cps_state_of(event), event);
 }
@@ -384,7 +384,7 @@ cps_event_deepcopy_method(PyObject *event, PyObject *memo)
 }
 
 PyObject *
-cps_event_shallow_copy(PyObject *event, PyObject *Py_UNUSED(ignored))
+cps_event_shallow_copy(PyObject *event, PyObject *unused)
 {
     CpsState *state = cps_state_of(event);
 

@@ -4,6 +4,7 @@
 
 #include "module.h"
 
+/* Event.clone, __deepcopy__ and __copy__. */
 PyObject *cps_event_clone(PyObject *event, PyObject *unused);
 PyObject *cps_event_deepcopy_method(PyObject *event, PyObject *memo);
 PyObject *cps_event_shallow_copy(PyObject *event, PyObject *unused);

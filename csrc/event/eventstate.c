@@ -88,7 +88,7 @@ collect(CpsState *state, PyObject *event, PyObject *data)
 }
 
 PyObject *
-cps_event_get_properties(PyObject *event, PyObject *Py_UNUSED(ignored))
+cps_event_get_properties(PyObject *event, PyObject *unused)
 {
     return collect(cps_state_of(event), event, NULL);
 }
@@ -105,7 +105,7 @@ cps_event_vars(PyObject *event, void *closure)
 }
 
 PyObject *
-cps_event_getstate(PyObject *event, PyObject *Py_UNUSED(ignored))
+cps_event_getstate(PyObject *event, PyObject *unused)
 {
     CpsState *state = cps_state_of(event);
     PyObject *data = PyObject_GetAttr(event, state->names._data);
@@ -132,7 +132,7 @@ cps_event_str(PyObject *event)
 
 /* copyreg.__newobj__ in every pickle protocol, so that no constructor runs. */
 PyObject *
-cps_event_reduce(PyObject *event, PyObject *Py_UNUSED(ignored))
+cps_event_reduce(PyObject *event, PyObject *unused)
 {
     CpsState *state = cps_state_of(event);
     PyObject *newobj = cps_import(&state->newobj, "copyreg", "__newobj__"); /* borrowed */

@@ -4,6 +4,7 @@
 
 #include "module.h"
 
+/* Event.get_properties, __dict__, __getstate__, __setstate__, __reduce__ and __str__. */
 PyObject *cps_event_get_properties(PyObject *event, PyObject *unused);
 PyObject *cps_event_vars(PyObject *event, void *closure);
 PyObject *cps_event_getstate(PyObject *event, PyObject *unused);
