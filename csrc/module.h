@@ -2,6 +2,7 @@
 #ifndef CPS_MODULE_H
 #define CPS_MODULE_H
 
+#include "base/list.h"
 #include "compat.h"
 #include "errors.h"
 
@@ -142,6 +143,7 @@ typedef struct CpsState {
     CPS_OBJECTS(CPS_FIELD)
 #undef CPS_FIELD
     unsigned int copied_plainly[CPS_COPY_CACHE]; /* version tags of types without copying of their own */
+    CpsList runtimes; /* CpsRuntime.state_link: all of the process */
 } CpsState;
 
 extern PyModuleDef cps_module;

@@ -131,8 +131,8 @@ int cps_actor_send_to(CpsActor *self, PyObject *event, PyObject *const *queues, 
 /* Set event.error to `exc` (borrowed) and send it along the error path; never fails: what goes wrong is logged. */
 void cps_actor_fail(CpsActor *self, PyObject *event, PyObject *exc);
 
-/* Try again what full queues had refused. Returns whether nothing is left. */
-bool cps_actor_flush(CpsActor *self);
+/* The queue has taken the event of `pending` (borrowed until now): free it, and let the actor go on when it was the last. */
+void cps_pending_done(CpsPending *pending);
 
 /* --- consuming (consume.c) -------------------------------------------------------------------------------------------------- */
 

@@ -46,6 +46,7 @@ typedef struct CpsQueue {
     CpsGraphPart *part;    /* owned reference: the cycle it runs inside, where a consume never waits; or NULL */
     uint8_t on_full;       /* CpsOnFull */
     bool carries_log;      /* log records: never waits, no lineage */
+    bool actors_turn;      /* whether room goes to a CpsPending next, or to a putter */
     bool plain_put;        /* the class does not override put */
     bool plain_get;
 } CpsQueue;
@@ -62,22 +63,27 @@ int cps_queue_offer(CpsQueue *queue, PyObject **element_p);
 /* The same past any bound, for what must not be lost: a rescued event, an edge inside a cycle. Returns 0 or -1. */
 int cps_queue_push(CpsQueue *queue, PyObject **element_p);
 
-/* What a sending consume does: by the queue's policy wait for room, drop, or raise QueueFull. `element` is borrowed.
- * `may_wait` is false for C actors: then 0 means that it would have to wait. Returns 1 done (or dropped), 0, or -1. */
-int cps_queue_send(CpsQueue *queue, PyObject *element, bool may_wait);
+/* Who sends, and so what a full queue means. */
+typedef enum {
+    CPS_SENDER_C,       /* a C consume: never waits */
+    CPS_SENDER_CONSUME, /* a Python consume: waits, but not on an edge inside a cycle */
+    CPS_SENDER_SOURCE,  /* anything else: waits */
+} CpsSender;
+
+/* What a send does: by the queue's policy add, wait for room, drop, or raise QueueFull. Takes *element_p: it becomes NULL when done
+ * (or dropped). Returns 1 done, 0 when a C consume would have to wait (*element_p is still the caller's), -1 with an exception
+ * set (still the caller's). */
+int cps_queue_send(CpsQueue *queue, PyObject **element_p, CpsSender sender);
 
 /* queue.put(element, timeout): waits at most `seconds` (negative: for ever). Returns 0, or -1 with QueueFull or other set. */
 int cps_queue_put(CpsQueue *queue, PyObject *element, double seconds);
 
-/* Remove the oldest element. New, or NULL without an exception when there is none. Its delivery goes on: whoever takes an
- * element ends it, with cps_element_end. */
+/* Remove the oldest element, and let the next one who waits put his. New, or NULL without an exception when there is none. Its
+ * delivery goes on: whoever takes an element ends it, and calls cps_queue_left. */
 PyObject *cps_queue_take(CpsQueue *queue);
 
-/* Call after a take once the element can be worked on: lets the next putter in and wakes watchers. */
-void cps_queue_made_room(CpsQueue *queue);
-
-/* End the delivery of an element (an event or anything else) that was taken from a queue. */
-void cps_element_end(CpsState *state, PyObject *element, CpsFate fate);
+/* The element that was taken no longer counts in the cycle that the queue belongs to, if any. */
+void cps_queue_left(CpsQueue *queue);
 
 /* Throw everything away; each lineage ends as `fate`. Returns how many there were. */
 Py_ssize_t cps_queue_purge(CpsQueue *queue, CpsFate fate);

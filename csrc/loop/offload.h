@@ -4,7 +4,8 @@
 
 #include "loop/runtime.h"
 
-typedef struct CpsOffload {
+/* One piece of work; freed before `done` is called. */
+typedef struct {
     CpsCompletion completion; /* first */
     uv_work_t uv;
     CpsRuntime *rt;

@@ -12,6 +12,7 @@
 #ifndef CPS_LOOP_RUNTIME_H
 #define CPS_LOOP_RUNTIME_H
 
+#include "base/heap.h"
 #include "base/list.h"
 #include "module.h"
 
@@ -20,7 +21,7 @@
 
 typedef struct CpsRuntime CpsRuntime;
 typedef struct CpsHost CpsHost;     /* loop/host.h */
-typedef struct CpsWorker CpsWorker; /* loop/fiber.h */
+typedef struct CpsWorker CpsWorker; /* loop/worker.h */
 
 /* Something that can be run by a worker. `run` is called with the GIL, in a worker greenlet, and may block there. It leaves no
  * exception set. `again`, unless NULL, is called when `run` was left in the middle (it blocked), so that the rest of the
@@ -48,10 +49,13 @@ struct CpsRuntime {
     Py_ssize_t idle_count;
     CpsList busy;             /* CpsWorker: started and not idle */
     CpsWorker *drainer;       /* borrowed; the worker that drains the ready ring now, or NULL */
+    CpsWorker *running;       /* borrowed; the worker that the hub switched to, or NULL */
     PyObject *hub;            /* owned greenlet that blocking calls switch to */
     const CpsHost *host;      /* who drives: our own hub, or gevent's */
     void *host_data;          /* the host's own */
-    CpsList timers;           /* CpsTimer: unused ones */
+    CpsHeap timers;           /* CpsTimer by deadline */
+    uv_timer_t alarm;         /* wakes the loop for the earliest of them */
+    Py_ssize_t offloads;      /* pieces of work in the thread pool */
     PyObject *pending_error;  /* owned: BaseException to raise in the main waiter */
     CpsList main_waits;       /* CpsWait of fibers that are not workers, oldest first */
     Py_ssize_t users;         /* started actors, running directors, tasks: alive while > 0 */
@@ -59,18 +63,29 @@ struct CpsRuntime {
     int slice_budget;         /* events until the clock is read again */
     bool slice_over;
     bool polling;             /* the loop may be blocked without the GIL */
+    bool has_doomed;          /* some worker is to be ended by the hub */
+    bool in_turn;             /* the hub is in the middle of one */
     bool closing;
     bool abandoned;           /* a fork's child: the loop belongs to the parent */
     uint64_t gil_released_at; /* uv_hrtime */
+    uint64_t polled_at;       /* uv_hrtime */
+    CpsLink state_link;       /* in CpsState.runtimes */
     unsigned long thread;     /* PyThread ident */
     struct CpsSignals *signals; /* owned; NULL outside the main thread */
 };
 
-/* This thread's runtime; made when it has none. Borrowed, or NULL with an exception set. */
+extern _Thread_local CpsRuntime *cps_runtime_of_thread;
+
+/* This thread's runtime; made when it has none, or when gevent has been imported since and nobody uses the old one. Borrowed, or
+ * NULL with an exception set. */
 CpsRuntime *cps_runtime_get(CpsState *state);
 
 /* This thread's runtime, or NULL. No exception. */
-CpsRuntime *cps_runtime_peek(void);
+static inline CpsRuntime *
+cps_runtime_peek(void)
+{
+    return cps_runtime_of_thread;
+}
 
 /* A user more or less. The runtime of a thread is closed by cps_runtime_close_unused once it has no users. */
 static inline void
@@ -95,7 +110,7 @@ cps_ready_push(CpsRuntime *rt, CpsReady *ready)
         bool was_empty = cps_list_empty(&rt->ready);
 
         cps_list_append(&rt->ready, &ready->link);
-        if (was_empty) {
+        if (was_empty && rt->drainer == NULL) { /* a drainer comes to it by itself */
             cps_runtime_wake(rt);
         }
     }
@@ -114,8 +129,8 @@ cps_complete(CpsRuntime *rt, CpsCompletion *completion)
 /* Count one event of the running slice; true when the slice is over and the loop should be polled. */
 bool cps_slice_spent(CpsRuntime *rt);
 
-/* One round: completions, resumed fibers, a slice of the ready ring, a poll of libuv. The poll blocks when `may_block` and there
- * is nothing to do. Runs in the hub. Returns 0, or -1 with an exception set (the hub is being ended). */
+/* One round: completions, timers, resumed fibers, a slice of the ready ring, a poll of libuv. The poll blocks when `may_block` and
+ * there is nothing to do. Runs in the hub. Returns 0, or -1 with an exception set (the hub is being ended). */
 int cps_runtime_turn(CpsRuntime *rt, bool may_block);
 
 /* Whether a turn would find something to do without a poll. */
@@ -123,11 +138,15 @@ static inline bool
 cps_runtime_has_work(const CpsRuntime *rt)
 {
     return !cps_list_empty(&rt->ready) || !cps_list_empty(&rt->wakes) ||
-           !cps_list_empty(&rt->completions) || rt->pending_error != NULL;
+           !cps_list_empty(&rt->completions) || rt->pending_error != NULL ||
+           rt->has_doomed;
 }
 
-/* Raise the exception that is set in the fiber that blocks longest outside the workers (the caller of Director.start). The
- * exception is taken. */
+/* From any fiber but the hub: let the hub run until it comes back here. Returns as cps_fiber_switch. */
+int cps_runtime_enter_hub(CpsRuntime *rt);
+
+/* Have the exception that is set raised by the hub in the fiber that blocks longest outside the workers (the caller of
+ * Director.start). The exception is taken. */
 void cps_runtime_raise_in_main(CpsRuntime *rt);
 
 int cps_runtime_setup(PyObject *module, CpsState *state);

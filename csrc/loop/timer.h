@@ -1,28 +1,33 @@
-/* timer.h: one-shot timers for C code that runs in the hub. Pooled, since most last milliseconds. */
+/* timer.h: one-shot timers for C code that runs in the hub. Deadlines are exact to the nanosecond; they are looked at in every
+ * round of the hub, and one libuv timer wakes the loop for the earliest when it sleeps. */
 #ifndef CPS_LOOP_TIMER_H
 #define CPS_LOOP_TIMER_H
 
+#include "base/heap.h"
 #include "loop/runtime.h"
 
 typedef struct CpsTimer {
-    CpsCompletion completion; /* first: a CpsCompletion * of ours is a CpsTimer * */
-    CpsLink link;             /* in CpsRuntime.timers while unused */
-    uv_timer_t uv;
-    CpsRuntime *rt; /* borrowed */
+    CpsHeapItem item; /* first; the key is the deadline, in uv_hrtime nanoseconds */
+    CpsRuntime *rt;   /* borrowed */
     void (*fired)(struct CpsTimer *timer, void *context);
     void *context;
-    bool running;
 } CpsTimer;
 
-/* Call fired(timer, context) in the hub, with the GIL, in `seconds`; it must not block or run user code. The timer goes back to
- * the pool just before that call. New, or NULL with an exception set. Loop thread only. */
+/* Call fired(timer, context) in the hub, with the GIL, in `seconds`, never earlier; it must not block or run user code. The timer
+ * is freed right after that call. Loop thread only. Borrowed until it fires or is cancelled, or NULL with an exception set. */
 CpsTimer *cps_timer_start(CpsRuntime *rt, double seconds, void (*fired)(CpsTimer *, void *),
                           void *context);
 
-/* Stop it before it fires, and null the caller's pointer (which may be NULL). */
+/* Free it before it fires, and null the caller's pointer (which may be NULL already). */
 void cps_timer_cancel(CpsTimer **timer_p);
 
-/* At close: uv_close every timer in the pool. */
-void cps_timers_close(CpsRuntime *rt);
+/* Run what is due. */
+void cps_timers_run(CpsRuntime *rt);
+
+/* Nanoseconds until the earliest is due; 0 when one is, UINT64_MAX when there is none. */
+uint64_t cps_timers_delay(CpsRuntime *rt);
+
+/* At close: free those that are left; they do not fire. */
+void cps_timers_free(CpsRuntime *rt);
 
 #endif
