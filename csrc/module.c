@@ -1,8 +1,14 @@
 /* The extension module compysition._core: its definition, its state, and the order of its set-up. */
 #include "module.h"
 
+#include "actors/actors.h"
 #include "event/event.h"
 #include "event/payload.h"
+#include "flow/actor.h"
+#include "flow/threads.h"
+#include "loop/fiber.h"
+#include "loop/wait.h"
+#include "loop/worker.h"
 
 #include <string.h>
 

@@ -75,7 +75,7 @@ struct CpsActor {
     Py_ssize_t graph_index;    /* scratch of cps_graph_mark */
     Py_ssize_t size, concurrency; /* concurrency 0: no limit */
     Py_ssize_t running;        /* consumes under way */
-    Py_ssize_t retrying;       /* rescued events that wait for their second */
+    CpsList retries;           /* rescued events that wait for their second; see consume.c */
     long max_rescue;
     bool blocking_consume, rescue;
     bool c_consume;            /* ops->consume is what runs */
@@ -118,6 +118,19 @@ int cps_actor_set_shape(CpsActor *self, const char *shape);
 /* Whether a Python subclass replaces `method` (a name) that `type` implements in C. 1, 0, or -1. */
 int cps_actor_overrides(CpsActor *self, PyTypeObject *type, const char *method);
 
+/* --- between actor.c, send.c and consume.c --------------------------------------------------------------------------------- */
+
+/* `cached` if there is one, else the attribute `name` (input or output) as a tuple of classes. New, or NULL. */
+PyObject *cps_actor_types(CpsActor *self, PyObject *cached, PyObject *name);
+
+/* Read the arguments of a METH_FASTCALL | METH_KEYWORDS method into `values` (borrowed; NULL when not given); the first name is
+ * obligatory. Returns 0, or -1 with TypeError set. */
+int cps_actor_parse_call(const char *method, PyObject *const *args, Py_ssize_t count, PyObject *kwnames,
+                         const char *const *names, Py_ssize_t limit, PyObject **values);
+
+PyObject *cps_actor_send_event_method(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *kwnames);
+PyObject *cps_actor_send_error_method(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *kwnames);
+
 /* --- sending (send.c) ----------------------------------------------------------------------------------------------------- */
 
 /* A copy of `event` to each outbound queue / each error queue. In a C consume nothing blocks; elsewhere it waits for room.
@@ -159,6 +172,9 @@ void cps_actor_end_loop(CpsActor *self);
 
 /* Nothing queued, running, pending or waiting for a retry. */
 bool cps_actor_at_rest(CpsActor *self);
+
+/* Throw away what it could not send yet, and what waits for a retry. The count. */
+Py_ssize_t cps_actor_purge_own(CpsActor *self);
 
 /* Throw away what is queued in its inboxes, pending and waiting for a retry, ending each lineage as reported. The count. */
 Py_ssize_t cps_actor_purge(CpsActor *self);

@@ -225,7 +225,7 @@ int
 cps_queue_send(CpsQueue *queue, PyObject **element_p, CpsSender sender)
 {
     if (!cps_queue_full(queue) || queue->carries_log ||
-        (queue->part != NULL && sender != CPS_SENDER_SOURCE)) {
+        (queue->part != NULL && (sender == CPS_SENDER_C || sender == CPS_SENDER_CONSUME))) {
         return cps_queue_push(queue, element_p) < 0 ? -1 : 1;
     }
     switch ((CpsOnFull)queue->on_full) {
@@ -240,7 +240,7 @@ cps_queue_send(CpsQueue *queue, PyObject **element_p, CpsSender sender)
     case CPS_ON_FULL_BLOCK:
         break;
     }
-    return sender == CPS_SENDER_C ? 0 : queue_send_waiting(queue, element_p);
+    return sender == CPS_SENDER_C || sender == CPS_SENDER_C_SOURCE ? 0 : queue_send_waiting(queue, element_p);
 }
 
 /* --- taking ------------------------------------------------------------------------------------------------------------------------- */
@@ -544,6 +544,12 @@ queue_watch(CpsQueue *queue, bool (*reached)(const CpsQueue *), double seconds)
     return status;
 }
 
+int
+cps_queue_wait_for_room(CpsQueue *queue, double seconds)
+{
+    return queue_watch(queue, queue_has_room, seconds);
+}
+
 PyDoc_STRVAR(queue_peek_doc,
 "peek($self, block=True, timeout=None)\n--\n\n"
 "Return the oldest element without removing it; waits for one as get(block, timeout) does.\n"
@@ -793,6 +799,7 @@ queue_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->dict);
     Py_VISIT(self->name);
+    Py_VISIT(self->also);
     for (size_t i = 0; i < self->ring.length; i++) {
         Py_VISIT((PyObject *)cps_ring_at(&self->ring, i));
     }
@@ -818,6 +825,7 @@ queue_clear(PyObject *op)
     cps_ring_free(&ring);
     Py_CLEAR(self->dict);
     Py_CLEAR(self->name);
+    Py_CLEAR(self->also);
     return 0;
 }
 

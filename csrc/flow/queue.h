@@ -66,6 +66,7 @@ int cps_queue_push(CpsQueue *queue, PyObject **element_p);
 /* Who sends, and so what a full queue means. */
 typedef enum {
     CPS_SENDER_C,       /* a C consume: never waits */
+    CPS_SENDER_C_SOURCE, /* C code outside a consume: never waits either, but keeps to the bound in a cycle */
     CPS_SENDER_CONSUME, /* a Python consume: waits, but not on an edge inside a cycle */
     CPS_SENDER_SOURCE,  /* anything else: waits */
 } CpsSender;
@@ -81,6 +82,9 @@ int cps_queue_put(CpsQueue *queue, PyObject *element, double seconds);
 /* Remove the oldest element, and let the next one who waits put his. New, or NULL without an exception when there is none. Its
  * delivery goes on: whoever takes an element ends it, and calls cps_queue_left. */
 PyObject *cps_queue_take(CpsQueue *queue);
+
+/* Wait until there is room, at most `seconds` (negative: for ever). Returns 0, 1 when the time is over, or -1. */
+int cps_queue_wait_for_room(CpsQueue *queue, double seconds);
 
 /* The element that was taken no longer counts in the cycle that the queue belongs to, if any. */
 void cps_queue_left(CpsQueue *queue);

@@ -8,6 +8,7 @@
 /* The consume that a worker is in the middle of. */
 typedef struct {
     CpsLineage *lineage; /* borrowed from the event being consumed; NULL when none */
+    bool active;
     bool forwarded;      /* an event of that lineage was sent since the consume began */
 } CpsDelivery;
 

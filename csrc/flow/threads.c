@@ -1,0 +1,542 @@
+#include "flow/threads.h"
+
+#include "loop/fiber.h"
+#include "loop/wait.h"
+#include "loop/worker.h"
+
+/* RestartPool: the tasks of an actor. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *dict;
+    PyObject *logger; /* owned; None: no log lines */
+    PyObject *tasks;  /* owned list of Task: those that have not ended */
+    double interval;  /* seconds between a crash and the restart */
+} CpsRestartPool;
+
+/* One spawned function. A reference is held by the scheduler until it has ended. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *dict;
+    PyObject *weakrefs;
+    CpsReady ready;
+    CpsState *state;        /* borrowed */
+    CpsRuntime *rt;         /* borrowed; NULL once ended */
+    CpsRestartPool *pool;   /* owned */
+    PyObject *function, *args, *kwargs; /* owned */
+    PyObject *value;        /* owned: what the function returned */
+    PyObject *exception;    /* owned: what ended it */
+    CpsList joiners;        /* CpsWait */
+    bool restart, started, ended, killed;
+} CpsTask;
+
+/* --- running ------------------------------------------------------------------------------------------------------------------------ */
+
+static PyObject *
+task_function_name(CpsTask *self)
+{
+    PyObject *name = PyObject_GetAttr(self->function, self->state->names.__name__);
+
+    if (name == NULL) {
+        PyErr_Clear();
+        name = PyObject_Repr(self->function);
+    }
+    return name;
+}
+
+/* `format` with the function's name, and after it the exception's text if there is one. */
+static void
+task_log(CpsTask *self, int level, const char *format, PyObject *exc)
+{
+    PyObject *name;
+
+    if (self->pool->logger == Py_None) {
+        return;
+    }
+    name = task_function_name(self);
+    cps_log((CpsLogger *)self->pool->logger, level, NULL, format, name, exc);
+    Py_XDECREF(name);
+}
+
+/* Call the function once. Returns whether it is to be called again. */
+static bool
+task_call(CpsTask *self)
+{
+    PyObject *value = PyObject_Call(self->function, self->args, self->kwargs);
+    bool again = false;
+
+    if (value != NULL) {
+        Py_XSETREF(self->value, value);
+        return false;
+    }
+    if (cps_fiber_exit_raised()) {
+        Py_XSETREF(self->exception, PyErr_GetRaisedException());
+    }
+    else if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+        cps_runtime_raise_in_main(self->rt);
+    }
+    else {
+        Py_XSETREF(self->exception, PyErr_GetRaisedException());
+        task_log(self, CPS_LOG_ERROR, "Greenlet '%S' has encountered an uncaught error: %S", self->exception);
+        again = self->restart && !self->killed;
+        if (!self->restart) {
+            task_log(self, CPS_LOG_INFO, "Greenlet '%S' does not desire a restart.", NULL);
+        }
+    }
+    return again;
+}
+
+static void
+task_end(CpsTask *self)
+{
+    PyObject *tasks = self->pool->tasks;
+
+    self->ended = true;
+    self->rt = NULL;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tasks); i++) {
+        if (PyList_GET_ITEM(tasks, i) == (PyObject *)self) {
+            if (PyList_SetSlice(tasks, i, i + 1, NULL) < 0) {
+                PyErr_WriteUnraisable((PyObject *)self);
+            }
+            break;
+        }
+    }
+    cps_wait_wake_all(&self->joiners);
+    Py_DECREF(self); /* the scheduler's */
+}
+
+static void
+task_run(CpsReady *ready, CpsRuntime *rt)
+{
+    CpsTask *self = CPS_CONTAINER(ready, CpsTask, ready);
+    CpsWorker *worker = cps_worker_current(rt);
+
+    self->started = true;
+    while (!self->killed && task_call(self)) {
+        if (cps_sleep(self->state, self->pool->interval) < 0) {
+            PyErr_Clear(); /* killed while it waited */
+            break;
+        }
+        task_log(self, CPS_LOG_INFO, "Restarting greenlet '%S'...", NULL);
+    }
+    if (worker != NULL) {
+        cps_worker_end_soon(worker); /* user code may have marked its greenlet in any way */
+    }
+    task_end(self);
+}
+
+static bool
+task_is_node(CpsReady *node, void *context)
+{
+    return node == context;
+}
+
+/* --- Task ----------------------------------------------------------------------------------------------------------------------------- */
+
+static double
+task_parse_timeout(PyObject *timeout)
+{
+    return timeout == NULL || timeout == Py_None ? -1 : PyFloat_AsDouble(timeout);
+}
+
+/* Wait for its end. Returns 0, 1 when the time is over, or -1. */
+static int
+task_wait(CpsTask *self, double seconds)
+{
+    CpsWait *wait;
+    int status;
+
+    if (self->ended) {
+        return 0;
+    }
+    wait = cps_wait_new(self->state);
+    if (wait == NULL) {
+        return -1;
+    }
+    cps_list_append(&self->joiners, &wait->link);
+    status = cps_wait_park(wait, seconds);
+    cps_wait_free(wait);
+    return status;
+}
+
+static PyObject *
+task_join(PyObject *op, PyObject *args)
+{
+    PyObject *timeout = NULL;
+    double seconds;
+
+    if (!PyArg_ParseTuple(args, "|O:join", &timeout)) {
+        return NULL;
+    }
+    seconds = task_parse_timeout(timeout);
+    if (PyErr_Occurred() || task_wait((CpsTask *)op, seconds) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+task_get(PyObject *op, PyObject *args)
+{
+    CpsTask *self = (CpsTask *)op;
+    PyObject *timeout = NULL;
+    double seconds;
+    int status;
+
+    if (!PyArg_ParseTuple(args, "|O:get", &timeout)) {
+        return NULL;
+    }
+    seconds = task_parse_timeout(timeout);
+    status = PyErr_Occurred() ? -1 : task_wait(self, seconds);
+    if (status == 1) {
+        PyErr_SetString(PyExc_TimeoutError, "the function has not ended");
+    }
+    if (status != 0) {
+        return NULL;
+    }
+    if (self->exception != NULL && self->value == NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(self->exception), self->exception);
+        return NULL;
+    }
+    return Py_NewRef(self->value == NULL ? Py_None : self->value);
+}
+
+static PyObject *
+task_kill(PyObject *op, PyObject *Py_UNUSED(args))
+{
+    CpsTask *self = (CpsTask *)op;
+
+    self->killed = true;
+    if (self->rt != NULL && self->started) {
+        cps_workers_doom(self->rt, task_is_node, &self->ready);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+task_ready(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(((CpsTask *)op)->ended);
+}
+
+static PyObject *
+task_successful(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    CpsTask *self = (CpsTask *)op;
+
+    return PyBool_FromLong(self->ended && self->value != NULL);
+}
+
+static int
+task_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    CpsTask *self = (CpsTask *)op;
+
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->dict);
+    Py_VISIT(self->pool);
+    Py_VISIT(self->function);
+    Py_VISIT(self->args);
+    Py_VISIT(self->kwargs);
+    Py_VISIT(self->value);
+    Py_VISIT(self->exception);
+    return 0;
+}
+
+static int
+task_clear(PyObject *op)
+{
+    CpsTask *self = (CpsTask *)op;
+
+    Py_CLEAR(self->dict);
+    Py_CLEAR(self->pool);
+    Py_CLEAR(self->function);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    Py_CLEAR(self->value);
+    Py_CLEAR(self->exception);
+    return 0;
+}
+
+static void
+task_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+
+    PyObject_GC_UnTrack(op);
+    if (((CpsTask *)op)->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(op);
+    }
+    (void)task_clear(op);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyMethodDef task_methods[] = {
+    {"join", task_join, METH_VARARGS,
+     PyDoc_STR("join(timeout=None)\n\nWait until it has ended, or for timeout seconds.")},
+    {"get", task_get, METH_VARARGS,
+     PyDoc_STR("get(timeout=None)\n\nWait for its end; return its value or raise what it raised. Raises TimeoutError.")},
+    {"kill", task_kill, METH_VARARGS,
+     PyDoc_STR("kill()\n\nRaise GreenletExit in it where it blocks, and do not restart it.")},
+    {"ready", task_ready, METH_NOARGS, PyDoc_STR("ready($self, /)\n--\n\nWhether it has ended.")},
+    {"successful", task_successful, METH_NOARGS,
+     PyDoc_STR("successful($self, /)\n--\n\nWhether it returned without an exception.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef task_members[] = {
+    {"dead", T_BOOL, offsetof(CpsTask, ended), READONLY, PyDoc_STR("Whether it has ended.")},
+    {"started", T_BOOL, offsetof(CpsTask, started), READONLY, PyDoc_STR("Whether it was ever run.")},
+    {"value", T_OBJECT, offsetof(CpsTask, value), READONLY, PyDoc_STR("What the function returned, or None.")},
+    {"exception", T_OBJECT, offsetof(CpsTask, exception), READONLY, PyDoc_STR("What it raised last, or None.")},
+    {"__dictoffset__", T_PYSSIZET, offsetof(CpsTask, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(CpsTask, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot task_slots[] = {
+    {Py_tp_doc, (void *)PyDoc_STR("A function that runs in a greenlet of its own; made by RestartPool.spawn.")},
+    {Py_tp_dealloc, task_dealloc},
+    {Py_tp_traverse, task_traverse},
+    {Py_tp_clear, task_clear},
+    {Py_tp_methods, task_methods},
+    {Py_tp_members, task_members},
+    {0, NULL},
+};
+
+static PyType_Spec task_spec = {
+    .name = "compysition._core.Task",
+    .basicsize = sizeof(CpsTask),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = task_slots,
+};
+
+/* --- RestartPool ------------------------------------------------------------------------------------------------------------------------ */
+
+/* spawn's own keyword, taken out of `kwargs`. Returns 1, 0, or -1. */
+static int
+threads_take_restart(PyObject *kwargs)
+{
+    PyObject *value = PyDict_GetItemString(kwargs, "restart"); /* borrowed */
+    int restart = value == NULL ? 1 : PyObject_IsTrue(value);
+
+    if (value != NULL && restart >= 0 && PyDict_DelItemString(kwargs, "restart") < 0) {
+        return -1;
+    }
+    return restart;
+}
+
+PyDoc_STRVAR(threads_spawn_doc,
+"spawn(function, *args, restart=True, **kwargs)\n\n"
+"Run function(*args, **kwargs) in a greenlet of its own and return its Task.\n\n"
+"restart: when it raises, log that, wait a second, and call it again; a function that returns is not\n"
+"restarted.");
+
+static PyObject *
+threads_spawn(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    CpsState *state = cps_state_of(op);
+    CpsRestartPool *self = (CpsRestartPool *)op;
+    CpsRuntime *rt = cps_runtime_get(state);
+    PyObject *own_kwargs = kwargs == NULL ? PyDict_New() : PyDict_Copy(kwargs);
+    int restart = own_kwargs == NULL ? -1 : threads_take_restart(own_kwargs);
+    CpsTask *task;
+
+    if (PyTuple_GET_SIZE(args) < 1) {
+        PyErr_SetString(PyExc_TypeError, "spawn() needs a function");
+        restart = -1;
+    }
+    task = rt == NULL || restart < 0 ? NULL : (CpsTask *)state->types.Task->tp_alloc(state->types.Task, 0);
+    if (task == NULL) {
+        Py_XDECREF(own_kwargs);
+        return NULL;
+    }
+    cps_list_init(&task->joiners);
+    task->ready.run = task_run;
+    task->state = state;
+    task->rt = rt;
+    task->restart = restart;
+    task->pool = (CpsRestartPool *)Py_NewRef(op);
+    task->function = Py_NewRef(PyTuple_GET_ITEM(args, 0));
+    task->args = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
+    task->kwargs = own_kwargs;
+    if (task->args == NULL || PyList_Append(self->tasks, (PyObject *)task) < 0) {
+        Py_DECREF(task);
+        return NULL;
+    }
+    cps_ready_push(rt, (CpsReady *)&((CpsTask *)Py_NewRef((PyObject *)task))->ready);
+    return (PyObject *)task;
+}
+
+/* Call `method` of every task that has not ended. */
+static PyObject *
+threads_each(PyObject *op, PyObject *(*method)(PyObject *, PyObject *), PyObject *args)
+{
+    PyObject *tasks = PyList_GetSlice(((CpsRestartPool *)op)->tasks, 0, PY_SSIZE_T_MAX);
+
+    for (Py_ssize_t i = 0; tasks != NULL && i < PyList_GET_SIZE(tasks); i++) {
+        PyObject *result = method(PyList_GET_ITEM(tasks, i), args);
+
+        if (result == NULL) {
+            Py_CLEAR(tasks);
+            return NULL;
+        }
+        Py_DECREF(result);
+    }
+    Py_XDECREF(tasks);
+    return tasks == NULL ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+threads_join(PyObject *op, PyObject *args)
+{
+    return threads_each(op, task_join, args);
+}
+
+static PyObject *
+threads_kill(PyObject *op, PyObject *args)
+{
+    return threads_each(op, task_kill, args);
+}
+
+static PyObject *
+threads_free_count(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(ignored))
+{
+    return PyLong_FromLong(1); /* there is no limit: as gevent's Group says */
+}
+
+static PyObject *
+threads_wait_available(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
+{
+    return PyLong_FromLong(1);
+}
+
+static Py_ssize_t
+threads_length(PyObject *op)
+{
+    return PyList_GET_SIZE(((CpsRestartPool *)op)->tasks);
+}
+
+PyObject *
+cps_threads_new(CpsState *state, PyObject *logger)
+{
+    CpsRestartPool *self = (CpsRestartPool *)state->types.RestartPool->tp_alloc(state->types.RestartPool, 0);
+
+    if (self != NULL) {
+        self->interval = 1;
+        self->logger = Py_NewRef(logger);
+        self->tasks = PyList_New(0);
+        if (self->tasks == NULL) {
+            Py_CLEAR(self);
+        }
+    }
+    return (PyObject *)self;
+}
+
+static int
+threads_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"size", "logger", "sleep_interval", NULL};
+    CpsRestartPool *self = (CpsRestartPool *)op;
+    PyObject *size = NULL, *logger = Py_None;
+
+    self->interval = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOd:RestartPool", keywords, &size, &logger, &self->interval)) {
+        return -1;
+    }
+    if (logger != Py_None && !PyObject_TypeCheck(logger, cps_state_of(op)->types.Logger)) {
+        PyErr_Format(PyExc_TypeError, "logger must be a Logger or None, not %s", Py_TYPE(logger)->tp_name);
+        return -1;
+    }
+    Py_XSETREF(self->logger, Py_NewRef(logger));
+    Py_XSETREF(self->tasks, PyList_New(0));
+    return self->tasks == NULL ? -1 : 0;
+}
+
+static int
+threads_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    CpsRestartPool *self = (CpsRestartPool *)op;
+
+    Py_VISIT(Py_TYPE(op));
+    Py_VISIT(self->dict);
+    Py_VISIT(self->logger);
+    Py_VISIT(self->tasks);
+    return 0;
+}
+
+static int
+threads_clear(PyObject *op)
+{
+    CpsRestartPool *self = (CpsRestartPool *)op;
+
+    Py_CLEAR(self->dict);
+    Py_CLEAR(self->logger);
+    Py_CLEAR(self->tasks);
+    return 0;
+}
+
+static void
+threads_dealloc(PyObject *op)
+{
+    PyTypeObject *type = Py_TYPE(op);
+
+    PyObject_GC_UnTrack(op);
+    (void)threads_clear(op);
+    type->tp_free(op);
+    Py_DECREF(type);
+}
+
+static PyMethodDef threads_methods[] = {
+    {"spawn", _PyCFunction_CAST(threads_spawn), METH_VARARGS | METH_KEYWORDS, threads_spawn_doc},
+    {"join", threads_join, METH_VARARGS, PyDoc_STR("join(timeout=None)\n\nWait until all have ended.")},
+    {"kill", threads_kill, METH_VARARGS, PyDoc_STR("kill()\n\nEnd all, without a restart.")},
+    {"free_count", threads_free_count, METH_NOARGS,
+     PyDoc_STR("free_count($self, /)\n--\n\nAlways 1: the number of greenlets is not limited.")},
+    {"wait_available", threads_wait_available, METH_VARARGS,
+     PyDoc_STR("wait_available(timeout=None)\n\nReturns at once: the number of greenlets is not limited.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef threads_members[] = {
+    {"logger", T_OBJECT, offsetof(CpsRestartPool, logger), READONLY, PyDoc_STR("Logger or None.")},
+    {"sleep_interval", T_DOUBLE, offsetof(CpsRestartPool, interval), 0,
+     PyDoc_STR("float: seconds between a crash and the restart.")},
+    {"greenlets", T_OBJECT, offsetof(CpsRestartPool, tasks), READONLY, PyDoc_STR("Those that have not ended.")},
+    {"__dictoffset__", T_PYSSIZET, offsetof(CpsRestartPool, dict), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyDoc_STRVAR(threads_doc,
+"RestartPool(size=None, logger=None, sleep_interval=1)\n--\n\n"
+"Runs functions in greenlets of their own, and restarts those that raise.\n\n"
+"size: accepted and not used. logger: Logger for what goes wrong. sleep_interval: float, seconds between a\n"
+"crash and the restart.");
+
+static PyType_Slot threads_slots[] = {
+    {Py_tp_doc, (void *)threads_doc},
+    {Py_tp_init, threads_init},
+    {Py_tp_dealloc, threads_dealloc},
+    {Py_tp_traverse, threads_traverse},
+    {Py_tp_clear, threads_clear},
+    {Py_tp_methods, threads_methods},
+    {Py_tp_members, threads_members},
+    {Py_sq_length, threads_length},
+    {0, NULL},
+};
+
+static PyType_Spec threads_spec = {
+    .name = "compysition._core.RestartPool",
+    .basicsize = sizeof(CpsRestartPool),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
+    .slots = threads_slots,
+};
+
+int
+cps_threads_setup(PyObject *module, CpsState *state)
+{
+    if (cps_add_type(module, &state->types.Task, &task_spec, NULL) < 0) {
+        return -1;
+    }
+    return cps_add_type(module, &state->types.RestartPool, &threads_spec, NULL);
+}
