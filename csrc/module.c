@@ -66,7 +66,21 @@ module_exec(PyObject *module)
     if (names_setup(state) < 0 ||
         cps_errors_setup(module, state) < 0 ||
         cps_payload_setup(module, state) < 0 ||
-        cps_event_setup(module, state) < 0) {
+        cps_event_setup(module, state) < 0 ||
+        cps_fiber_setup(module, state) < 0 ||
+        cps_worker_setup(module, state) < 0 ||
+        cps_runtime_setup(module, state) < 0 ||
+        cps_wait_setup(module, state) < 0 ||
+        cps_queue_setup(module, state) < 0 ||
+        cps_pool_setup(module, state) < 0 ||
+        cps_logger_setup(module, state) < 0 ||
+        cps_threads_setup(module, state) < 0 ||
+        cps_actor_setup(module, state) < 0 ||
+        cps_null_setup(module, state) < 0 ||
+        cps_stdout_setup(module, state) < 0 ||
+        cps_eventlogger_setup(module, state) < 0 ||
+        cps_flowcontroller_setup(module, state) < 0 ||
+        cps_modifier_setup(module, state) < 0) {
         return -1;
     }
     return 0;

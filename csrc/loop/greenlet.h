@@ -5,7 +5,7 @@
 
 #include "compat.h"
 
-#include <greenlet.h>
+#include <greenlet/greenlet.h>
 
 /* Returns 0, or -1 with an exception set (the macro itself reports nothing). */
 static inline int

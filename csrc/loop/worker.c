@@ -36,7 +36,9 @@ worker_forget_context(CpsWorker *self)
 static bool
 worker_has_locals(const CpsWorker *self)
 {
-    return self->greenlet.weakreflist != NULL || self->greenlet.dict != NULL;
+    PyObject *dict = self->greenlet.dict; /* borrowed; greenlet itself makes an empty one */
+
+    return self->greenlet.weakreflist != NULL || (dict != NULL && PyDict_GET_SIZE(dict) > 0);
 }
 
 bool

@@ -1,0 +1,7 @@
+"""The base class of all actors, and the names that scripts import beside it."""
+
+from compysition._core import Actor, Logger, QueuePool, RestartPool
+from compysition.errors import *  # noqa: F403 - scripts take the errors from here, too
+from compysition.event import Event
+
+__all__ = ["Actor", "Event", "Logger", "QueuePool", "RestartPool"]
