@@ -8,8 +8,7 @@
 
 /* The argument `name`, given by position or by keyword: *value is borrowed, or left alone when it is absent. */
 static int
-take_argument(PyObject *args, Py_ssize_t position, PyObject *kwargs, const char *name,
-              PyObject **value)
+take_argument(PyObject *args, Py_ssize_t position, PyObject *kwargs, const char *name, PyObject **value)
 {
     PyObject *keyword = kwargs == NULL ? NULL : PyDict_GetItemString(kwargs, name);
 
@@ -112,12 +111,11 @@ exception_init(PyObject *self, PyObject *args, PyObject *kwargs)
     int result;
 
     if (PyTuple_GET_SIZE(args) > 2) {
-        PyErr_Format(PyExc_TypeError, "%s() takes at most 2 positional arguments (%zd given)",
-                     Py_TYPE(self)->tp_name, PyTuple_GET_SIZE(args));
+        PyErr_Format(PyExc_TypeError, "%s() takes at most 2 positional arguments (%zd given)", Py_TYPE(self)->tp_name,
+                     PyTuple_GET_SIZE(args));
         return -1;
     }
-    if (take_argument(args, 0, kwargs, "message", &message) < 0 ||
-        take_argument(args, 1, kwargs, "code", &code) < 0) {
+    if (take_argument(args, 0, kwargs, "message", &message) < 0 || take_argument(args, 1, kwargs, "code", &code) < 0) {
         return -1;
     }
     list = message_list(message);
@@ -177,12 +175,11 @@ static PyGetSetDef exception_getset[] = {
     {NULL},
 };
 
-PyDoc_STRVAR(exception_doc,
-             "CompysitionException(message='', code=None, **attributes)\n--\n\n"
-             "Base class of the errors of compysition.\n\n"
-             "message: a text, or a list of texts (or of anything that str() understands).\n"
-             "code: whatever tells a client which error this is; None for nothing.\n"
-             "attributes: become attributes of the error and appear in Event.format_error().");
+PyDoc_STRVAR(exception_doc, "CompysitionException(message='', code=None, **attributes)\n--\n\n"
+                            "Base class of the errors of compysition.\n\n"
+                            "message: a text, or a list of texts (or of anything that str() understands).\n"
+                            "code: whatever tells a client which error this is; None for nothing.\n"
+                            "attributes: become attributes of the error and appear in Event.format_error().");
 
 static PyType_Slot exception_slots[] = {
     {Py_tp_doc, (void *)exception_doc},
@@ -221,23 +218,17 @@ static const struct {
               "The data is not valid for that class of event, or event_id was set twice."),
     CPS_ERROR(CPS_INVALID_ACTOR_OUTPUT, "InvalidActorOutput",
               "The event that is sent is not of a class that the actor declares."),
-    CPS_ERROR(CPS_INVALID_ACTOR_INPUT, "InvalidActorInput",
-              "The event lacks what the actor requires."),
+    CPS_ERROR(CPS_INVALID_ACTOR_INPUT, "InvalidActorInput", "The event lacks what the actor requires."),
     CPS_ERROR(CPS_RESOURCE_NOT_MODIFIED, "ResourceNotModified",
               "An external entity could not be changed. HTTP status 304."),
-    CPS_ERROR(CPS_MALFORMED_EVENT_DATA, "MalformedEventData",
-              "The actor cannot use the data. HTTP status 400."),
-    CPS_ERROR(CPS_UNAUTHORIZED_EVENT, "UnauthorizedEvent",
-              "Credentials are missing or wrong. HTTP status 401."),
-    CPS_ERROR(CPS_FORBIDDEN_EVENT, "ForbiddenEvent",
-              "Authenticated, but not allowed. HTTP status 403."),
+    CPS_ERROR(CPS_MALFORMED_EVENT_DATA, "MalformedEventData", "The actor cannot use the data. HTTP status 400."),
+    CPS_ERROR(CPS_UNAUTHORIZED_EVENT, "UnauthorizedEvent", "Credentials are missing or wrong. HTTP status 401."),
+    CPS_ERROR(CPS_FORBIDDEN_EVENT, "ForbiddenEvent", "Authenticated, but not allowed. HTTP status 403."),
     CPS_ERROR(CPS_RESOURCE_NOT_FOUND, "ResourceNotFound",
               "The requested service or resource does not exist. HTTP status 404."),
-    CPS_ERROR(CPS_EVENT_COMMAND_NOT_ALLOWED, "EventCommandNotAllowed",
-              "The method is not supported. HTTP status 405."),
+    CPS_ERROR(CPS_EVENT_COMMAND_NOT_ALLOWED, "EventCommandNotAllowed", "The method is not supported. HTTP status 405."),
     CPS_ERROR(CPS_ACTOR_TIMEOUT, "ActorTimeout", "The work took too long. HTTP status 408."),
-    CPS_ERROR(CPS_RESOURCE_CONFLICT, "ResourceConflict",
-              "The state of a resource conflicts. HTTP status 409."),
+    CPS_ERROR(CPS_RESOURCE_CONFLICT, "ResourceConflict", "The state of a resource conflicts. HTTP status 409."),
     CPS_ERROR(CPS_RESOURCE_GONE, "ResourceGone", "A resource exists no longer. HTTP status 410."),
     CPS_ERROR(CPS_UNPROCESSABLE_EVENT_DATA, "UnprocessableEventData",
               "The data is well-formed, but makes no sense. HTTP status 422."),

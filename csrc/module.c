@@ -47,10 +47,10 @@ cps_import(PyObject **cache, const char *name, const char *attribute)
 static int
 names_setup(CpsState *state)
 {
-#define CPS_INTERN(name)                                         \
-    state->names.name = PyUnicode_InternFromString(#name);       \
-    if (state->names.name == NULL) {                             \
-        return -1;                                               \
+#define CPS_INTERN(name)                                   \
+    state->names.name = PyUnicode_InternFromString(#name); \
+    if (state->names.name == NULL) {                       \
+        return -1;                                         \
     }
     CPS_NAMES(CPS_INTERN)
 #undef CPS_INTERN
@@ -63,24 +63,14 @@ module_exec(PyObject *module)
 {
     CpsState *state = PyModule_GetState(module);
 
-    if (names_setup(state) < 0 ||
-        cps_errors_setup(module, state) < 0 ||
-        cps_payload_setup(module, state) < 0 ||
-        cps_event_setup(module, state) < 0 ||
-        cps_fiber_setup(module, state) < 0 ||
-        cps_worker_setup(module, state) < 0 ||
-        cps_runtime_setup(module, state) < 0 ||
-        cps_wait_setup(module, state) < 0 ||
-        cps_queue_setup(module, state) < 0 ||
-        cps_pool_setup(module, state) < 0 ||
-        cps_logger_setup(module, state) < 0 ||
-        cps_threads_setup(module, state) < 0 ||
-        cps_actor_setup(module, state) < 0 ||
-        cps_null_setup(module, state) < 0 ||
-        cps_stdout_setup(module, state) < 0 ||
-        cps_eventlogger_setup(module, state) < 0 ||
-        cps_flowcontroller_setup(module, state) < 0 ||
-        cps_modifier_setup(module, state) < 0) {
+    if (names_setup(state) < 0 || cps_errors_setup(module, state) < 0 || cps_payload_setup(module, state) < 0 ||
+        cps_event_setup(module, state) < 0 || cps_fiber_setup(module, state) < 0 ||
+        cps_worker_setup(module, state) < 0 || cps_runtime_setup(module, state) < 0 ||
+        cps_wait_setup(module, state) < 0 || cps_queue_setup(module, state) < 0 || cps_pool_setup(module, state) < 0 ||
+        cps_logger_setup(module, state) < 0 || cps_threads_setup(module, state) < 0 ||
+        cps_actor_setup(module, state) < 0 || cps_null_setup(module, state) < 0 ||
+        cps_stdout_setup(module, state) < 0 || cps_eventlogger_setup(module, state) < 0 ||
+        cps_flowcontroller_setup(module, state) < 0 || cps_modifier_setup(module, state) < 0) {
         return -1;
     }
     return 0;
@@ -139,14 +129,9 @@ static PyModuleDef_Slot module_slots[] = {
 };
 
 PyModuleDef cps_module = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "compysition._core",
-    .m_doc = "The C core of compysition.",
-    .m_size = sizeof(CpsState),
-    .m_slots = module_slots,
-    .m_traverse = module_traverse,
-    .m_clear = module_clear,
-    .m_free = module_free,
+    PyModuleDef_HEAD_INIT,      .m_name = "compysition._core", .m_doc = "The C core of compysition.",
+    .m_size = sizeof(CpsState), .m_slots = module_slots,       .m_traverse = module_traverse,
+    .m_clear = module_clear,    .m_free = module_free,
 };
 
 PyMODINIT_FUNC

@@ -7,125 +7,123 @@
 #include "errors.h"
 
 /* The types that C code needs to reach; each is made by its own cps_*_setup. */
-#define CPS_TYPES(X)          \
-    X(Worker)                 \
-    X(Payload)                \
-    X(DataFormatInterface)    \
-    X(XMLFormatInterface)     \
-    X(JSONFormatInterface)    \
-    X(Event)                  \
-    X(HttpEvent)              \
-    X(JSONEvent)              \
-    X(JSONHttpEvent)          \
-    X(LogEvent)               \
-    X(Queue)                  \
-    X(InternalQueuePool)      \
-    X(QueuePool)              \
-    X(Logger)                 \
-    X(Task)                   \
-    X(RestartPool)            \
-    X(Actor)                  \
-    X(Null)                   \
-    X(STDOUT)                 \
-    X(EventLogger)            \
-    X(FlowController)         \
-    X(EventGenerator)         \
-    X(CronEventGenerator)     \
-    X(EventAttributeModifier) \
+#define CPS_TYPES(X)                \
+    X(Worker)                       \
+    X(Payload)                      \
+    X(DataFormatInterface)          \
+    X(XMLFormatInterface)           \
+    X(JSONFormatInterface)          \
+    X(Event)                        \
+    X(HttpEvent)                    \
+    X(JSONEvent)                    \
+    X(JSONHttpEvent)                \
+    X(LogEvent)                     \
+    X(Queue)                        \
+    X(InternalQueuePool)            \
+    X(QueuePool)                    \
+    X(Logger)                       \
+    X(Task)                         \
+    X(RestartPool)                  \
+    X(Actor)                        \
+    X(Null)                         \
+    X(STDOUT)                       \
+    X(EventLogger)                  \
+    X(FlowController)               \
+    X(EventGenerator)               \
+    X(CronEventGenerator)           \
+    X(EventAttributeModifier)       \
     X(EventAttributeLookupModifier) \
-    X(FileLogger)             \
-    X(RedactedFileLogger)     \
+    X(FileLogger)                   \
+    X(RedactedFileLogger)           \
     X(Director)
 
 /* Names that are looked up often, interned once. */
-#define CPS_NAMES(X)        \
-    X(consume)              \
-    X(origin)               \
-    X(origin_queue)         \
-    X(pre_hook)             \
-    X(post_hook)            \
-    X(preHook)              \
-    X(postHook)             \
-    X(start)                \
-    X(stop)                 \
-    X(input)                \
-    X(output)               \
-    X(put)                  \
-    X(get)                  \
-    X(name)                 \
-    X(size)                 \
-    X(data)                 \
-    X(error)                \
-    X(event_id)             \
-    X(meta_id)              \
-    X(service)              \
-    X(created)              \
-    X(headers)              \
-    X(status)               \
-    X(environment)          \
-    X(method)               \
-    X(level)                \
-    X(id)                   \
-    X(time)                 \
-    X(message)              \
-    X(code)                 \
-    X(origin_actor)         \
-    X(logger_filename)      \
-    X(_event_id)            \
-    X(_data)                \
-    X(_error)               \
-    X(_status)              \
-    X(_set_error)           \
-    X(data_string)          \
-    X(error_string)         \
-    X(format_error)         \
-    X(conversion_methods)   \
-    X(content_type)         \
+#define CPS_NAMES(X)             \
+    X(consume)                   \
+    X(origin)                    \
+    X(origin_queue)              \
+    X(pre_hook)                  \
+    X(post_hook)                 \
+    X(preHook)                   \
+    X(postHook)                  \
+    X(start)                     \
+    X(stop)                      \
+    X(input)                     \
+    X(output)                    \
+    X(put)                       \
+    X(get)                       \
+    X(name)                      \
+    X(size)                      \
+    X(data)                      \
+    X(error)                     \
+    X(event_id)                  \
+    X(meta_id)                   \
+    X(service)                   \
+    X(created)                   \
+    X(headers)                   \
+    X(status)                    \
+    X(environment)               \
+    X(method)                    \
+    X(level)                     \
+    X(id)                        \
+    X(time)                      \
+    X(message)                   \
+    X(code)                      \
+    X(origin_actor)              \
+    X(logger_filename)           \
+    X(_event_id)                 \
+    X(_data)                     \
+    X(_error)                    \
+    X(_status)                   \
+    X(_set_error)                \
+    X(data_string)               \
+    X(error_string)              \
+    X(format_error)              \
+    X(conversion_methods)        \
+    X(content_type)              \
     X(REQUIRED_EVENT_ATTRIBUTES) \
-    X(REQUEST_METHOD)       \
-    X(__deepcopy__)         \
-    X(__reduce__)           \
-    X(__reduce_ex__)        \
-    X(__getstate__)         \
-    X(__setstate__)         \
-    X(__missing__)          \
-    X(__dict__)             \
-    X(__subclasses__)       \
-    X(default_factory)      \
-    X(update)               \
-    X(__name__)             \
-    X(gr_context)           \
-    X(write)                \
-    X(flush)                \
-    X(lookup)               \
-    X(get_modify_value)     \
-    X(get_key_chain_value)  \
+    X(REQUEST_METHOD)            \
+    X(__deepcopy__)              \
+    X(__reduce__)                \
+    X(__reduce_ex__)             \
+    X(__getstate__)              \
+    X(__setstate__)              \
+    X(__missing__)               \
+    X(__dict__)                  \
+    X(__subclasses__)            \
+    X(default_factory)           \
+    X(update)                    \
+    X(__name__)                  \
+    X(gr_context)                \
+    X(write)                     \
+    X(flush)                     \
+    X(lookup)                    \
+    X(get_modify_value)          \
+    X(get_key_chain_value)       \
     X(DEFAULT_INTERVAL)
 
 /* Other objects that C code needs to reach. Those that are imported are NULL until cps_import gets them. */
-#define CPS_OBJECTS(X)                                                           \
-    X(consume_kwnames)   /* ("origin", "origin_queue") */                        \
-    X(default_service)   /* "default" */                                         \
-    X(default_status)    /* (200, "OK") */                                       \
-    X(not_given)         /* compysition.event.DEFAULT */                         \
-    X(http_code_map)     /* exception class -> {"status": ..., "headers": ...} */ \
-    X(plain_conversions) /* Event.conversion_methods */                          \
-    X(json_conversions)  /* JSONEvent.conversion_methods */                      \
-    X(json_decode)       /* JSONDecoder(parse_constant=...).decode, strict */    \
-    X(directors)         /* list of the running ones, of all threads */          \
+#define CPS_OBJECTS(X)                                                                     \
+    X(consume_kwnames)   /* ("origin", "origin_queue") */                                  \
+    X(default_service)   /* "default" */                                                   \
+    X(default_status)    /* (200, "OK") */                                                 \
+    X(not_given)         /* compysition.event.DEFAULT */                                   \
+    X(http_code_map)     /* exception class -> {"status": ..., "headers": ...} */          \
+    X(plain_conversions) /* Event.conversion_methods */                                    \
+    X(json_conversions)  /* JSONEvent.conversion_methods */                                \
+    X(json_decode)       /* JSONDecoder(parse_constant=...).decode, strict */              \
+    X(directors)         /* list of the running ones, of all threads */                    \
     X(stop_handler)      /* called by SIGINT and SIGTERM; NULL until a director is made */ \
-    X(old_handlers)      /* signal number -> what our handler replaced */        \
-    X(json_loads)        /* imported, as all below */                            \
-    X(json_dumps)                                                                \
-    X(deepcopy)                                                                  \
-    X(datetime)                                                                  \
-    X(http_status)       /* http.HTTPStatus */                                   \
-    X(newobj)            /* copyreg.__newobj__ */                                \
-    X(slotnames)         /* copyreg._slotnames */
+    X(old_handlers)      /* signal number -> what our handler replaced */                  \
+    X(json_loads)        /* imported, as all below */                                      \
+    X(json_dumps)                                                                          \
+    X(deepcopy)                                                                            \
+    X(datetime)                                                                            \
+    X(http_status) /* http.HTTPStatus */                                                   \
+    X(newobj)      /* copyreg.__newobj__ */                                                \
+    X(slotnames)   /* copyreg._slotnames */
 
-enum {
-    CPS_COPY_CACHE = 64
-};
+enum { CPS_COPY_CACHE = 64 };
 
 typedef struct CpsState {
     PyObject *errors[CPS_ERROR_COUNT]; /* owned; indexed by CpsErrorKind */
@@ -143,7 +141,7 @@ typedef struct CpsState {
     CPS_OBJECTS(CPS_FIELD)
 #undef CPS_FIELD
     unsigned int copied_plainly[CPS_COPY_CACHE]; /* version tags of types without copying of their own */
-    CpsList runtimes; /* CpsRuntime.state_link: all of the process */
+    CpsList runtimes;                            /* CpsRuntime.state_link: all of the process */
 } CpsState;
 
 extern PyModuleDef cps_module;

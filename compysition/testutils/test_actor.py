@@ -36,7 +36,12 @@ class TestActorWrapper:
     __test__ = False  # the name looks like a test to pytest
 
     def __init__(
-        self, actor, input_queues=("inbox",), output_queues=("outbox",), error_queues=("error",), output_timeout=5
+        self,
+        actor,
+        input_queues=("inbox",),
+        output_queues=("outbox",),
+        error_queues=("error",),
+        output_timeout=5,
     ):
         self.actor = actor
         self.output_timeout = output_timeout
@@ -46,10 +51,14 @@ class TestActorWrapper:
         self.input_queues = {name: Queue(name) for name in _names(input_queues)}
         for name, queue in self.input_queues.items():
             actor.register_consumer(name, queue)
-        self.output_queues = {name: FunneledQueue(name, self._outputs) for name in _names(output_queues)}
+        self.output_queues = {
+            name: FunneledQueue(name, self._outputs) for name in _names(output_queues)
+        }
         for name, queue in self.output_queues.items():
             actor.pool.outbound.add(name, queue=queue)
-        self.error_queues = {name: FunneledQueue(name, self._errors) for name in _names(error_queues)}
+        self.error_queues = {
+            name: FunneledQueue(name, self._errors) for name in _names(error_queues)
+        }
         for name, queue in self.error_queues.items():
             actor.pool.error.add(name, queue=queue)
         actor.start()

@@ -87,8 +87,7 @@ eventlogger_configure(CpsEventLogger *self, PyObject *const *values)
     Py_ssize_t level = CPS_LOG_INFO;
 
     self->log_full_event = true;
-    if (cps_take_size(&level, values[LEVEL]) < 0 ||
-        cps_take_flag(&self->log_full_event, values[LOG_FULL_EVENT]) < 0) {
+    if (cps_take_size(&level, values[LEVEL]) < 0 || cps_take_flag(&self->log_full_event, values[LOG_FULL_EVENT]) < 0) {
         return -1;
     }
     self->level = (int)level;
@@ -100,14 +99,12 @@ eventlogger_configure(CpsEventLogger *self, PyObject *const *values)
 static int
 eventlogger_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"name", "level", "logged_tags", "log_full_event",
-                                        "prefix"};
+    static const char *const names[] = {"name", "level", "logged_tags", "log_full_event", "prefix"};
     CpsEventLogger *self = (CpsEventLogger *)op;
     PyObject *values[PARAMETERS], *rest_args, *rest_kwargs;
     int result;
 
-    if (cps_bind("EventLogger", args, kwargs, names, PARAMETERS, 1, values, &rest_args,
-                 &rest_kwargs) < 0) {
+    if (cps_bind("EventLogger", args, kwargs, names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }
     result = eventlogger_configure(self, values);
@@ -152,27 +149,25 @@ eventlogger_dealloc(PyObject *op)
 }
 
 PyDoc_STRVAR(eventlogger_doc,
-"EventLogger(name, level=20, logged_tags=['data'], log_full_event=True, prefix='', *args,\n"
-"            **kwargs)\n--\n\n"
-"Log each event through the actor's own logger, and send it on.\n\n"
-"In and out: Event. The record has the event's meta_id. Below the log level nothing is built.\n\n"
-"level: int. Level of the records, as in logging; 20 is INFO.\n"
-"logged_tags: list of str. With log_full_event=False: what is logged, joined without separators.\n"
-"    'data' is event.data_string(), 'error' is event.error_string(), another name is the text of\n"
-"    that attribute; None where there is no such thing.\n"
-"log_full_event: bool. Log str(event) instead.\n"
-"prefix: str. Text before all that.\n\n"
-"Fails with what data_string() or the other texts raise.");
+             "EventLogger(name, level=20, logged_tags=['data'], log_full_event=True, prefix='', *args,\n"
+             "            **kwargs)\n--\n\n"
+             "Log each event through the actor's own logger, and send it on.\n\n"
+             "In and out: Event. The record has the event's meta_id. Below the log level nothing is built.\n\n"
+             "level: int. Level of the records, as in logging; 20 is INFO.\n"
+             "logged_tags: list of str. With log_full_event=False: what is logged, joined without separators.\n"
+             "    'data' is event.data_string(), 'error' is event.error_string(), another name is the text of\n"
+             "    that attribute; None where there is no such thing.\n"
+             "log_full_event: bool. Log str(event) instead.\n"
+             "prefix: str. Text before all that.\n\n"
+             "Fails with what data_string() or the other texts raise.");
 
 static PyMethodDef eventlogger_methods[] = {CPS_CONSUME_METHOD, {NULL}};
 
 static PyMemberDef eventlogger_members[] = {
     CPS_ACTOR_MEMBERS,
     {"level", T_INT, offsetof(CpsEventLogger, level), 0, "Level of the records (int)."},
-    {"logged_tags", T_OBJECT_EX, offsetof(CpsEventLogger, logged_tags), 0,
-     "Names of what is logged (list of str)."},
-    {"log_full_event", T_BOOL, offsetof(CpsEventLogger, log_full_event), 0,
-     "Log str(event) (bool)."},
+    {"logged_tags", T_OBJECT_EX, offsetof(CpsEventLogger, logged_tags), 0, "Names of what is logged (list of str)."},
+    {"log_full_event", T_BOOL, offsetof(CpsEventLogger, log_full_event), 0, "Log str(event) (bool)."},
     {"prefix", T_OBJECT_EX, offsetof(CpsEventLogger, prefix), 0, "Text before it (str)."},
     {NULL},
 };
@@ -180,15 +175,9 @@ static PyMemberDef eventlogger_members[] = {
 static PyGetSetDef eventlogger_getset[] = {CPS_ACTOR_DICT, {NULL}};
 
 static PyType_Slot eventlogger_slots[] = {
-    {Py_tp_doc, (void *)eventlogger_doc},
-    {Py_tp_init, eventlogger_init},
-    {Py_tp_traverse, eventlogger_traverse},
-    {Py_tp_clear, eventlogger_clear},
-    {Py_tp_dealloc, eventlogger_dealloc},
-    {Py_tp_methods, eventlogger_methods},
-    {Py_tp_members, eventlogger_members},
-    {Py_tp_getset, eventlogger_getset},
-    {0, NULL},
+    {Py_tp_doc, (void *)eventlogger_doc}, {Py_tp_init, eventlogger_init},       {Py_tp_traverse, eventlogger_traverse},
+    {Py_tp_clear, eventlogger_clear},     {Py_tp_dealloc, eventlogger_dealloc}, {Py_tp_methods, eventlogger_methods},
+    {Py_tp_members, eventlogger_members}, {Py_tp_getset, eventlogger_getset},   {0, NULL},
 };
 
 static PyType_Spec eventlogger_spec = {
@@ -201,6 +190,5 @@ static PyType_Spec eventlogger_spec = {
 int
 cps_eventlogger_setup(PyObject *module, CpsState *state)
 {
-    return cps_add_type(module, &state->types.EventLogger, &eventlogger_spec,
-                        (PyObject *)state->types.Actor);
+    return cps_add_type(module, &state->types.EventLogger, &eventlogger_spec, (PyObject *)state->types.Actor);
 }

@@ -15,10 +15,9 @@ flowcontroller_init(PyObject *self, PyObject *args, PyObject *kwargs)
     return cps_actor_init((CpsActor *)self, &flowcontroller_ops, args, kwargs);
 }
 
-PyDoc_STRVAR(flowcontroller_doc,
-"FlowController(name, *args, **kwargs)\n--\n\n"
-"Send every event to all outboxes.\n\n"
-"In: Event. Out: Event. Further arguments are those of Actor.");
+PyDoc_STRVAR(flowcontroller_doc, "FlowController(name, *args, **kwargs)\n--\n\n"
+                                 "Send every event to all outboxes.\n\n"
+                                 "In: Event. Out: Event. Further arguments are those of Actor.");
 
 static PyMethodDef flowcontroller_methods[] = {CPS_CONSUME_METHOD, {NULL}};
 static PyMemberDef flowcontroller_members[] = {CPS_ACTOR_MEMBERS, {NULL}};

@@ -20,8 +20,7 @@ modifier_steps(CpsModifier *self)
 {
     PyObject *key = cps_field(self->key), *steps;
 
-    steps = PyUnicode_Check(key) ? PyUnicode_Split(key, cps_field(self->separator), -1)
-                                 : PySequence_Tuple(key);
+    steps = PyUnicode_Check(key) ? PyUnicode_Split(key, cps_field(self->separator), -1) : PySequence_Tuple(key);
     if (steps != NULL && PySequence_Fast_GET_SIZE(steps) == 0) {
         Py_CLEAR(steps);
         PyErr_SetString(PyExc_ValueError, "the key is empty");
@@ -77,10 +76,9 @@ modifier_check_node(CpsModifier *self, PyObject *event, PyObject *node)
     if (PyDict_Check(node)) {
         return 0;
     }
-    PyErr_Format(PyExc_ValueError,
-                 "Unable to follow key chain. Ran into non-dict value of '%S'", node);
-    cps_log(self->base.logger, CPS_LOG_ERROR, event,
-            "Unable to follow key chain. Ran into non-dict value of '%S'", node);
+    PyErr_Format(PyExc_ValueError, "Unable to follow key chain. Ran into non-dict value of '%S'", node);
+    cps_log(self->base.logger, CPS_LOG_ERROR, event, "Unable to follow key chain. Ran into non-dict value of '%S'",
+            node);
     return -1;
 }
 
@@ -116,9 +114,8 @@ modifier_assign(CpsModifier *self, PyObject *event, PyObject *value)
     if (steps == NULL) {
         return -1;
     }
-    result = PySequence_Fast_GET_SIZE(steps) == 1
-                 ? PyObject_SetAttr(event, PySequence_Fast_GET_ITEM(steps, 0), value)
-                 : modifier_assign_nested(self, event, steps, value);
+    result = PySequence_Fast_GET_SIZE(steps) == 1 ? PyObject_SetAttr(event, PySequence_Fast_GET_ITEM(steps, 0), value)
+                                                  : modifier_assign_nested(self, event, steps, value);
     Py_DECREF(steps);
     return result;
 }
@@ -174,8 +171,7 @@ modifier_consume(CpsActor *actor, CpsInbox *inbox, PyObject *event)
         return -1;
     }
     if (self->log_change) {
-        cps_log(actor->logger, CPS_LOG_INFO, event, "Changed event.%S to %S", cps_field(self->key),
-                value);
+        cps_log(actor->logger, CPS_LOG_INFO, event, "Changed event.%S to %S", cps_field(self->key), value);
     }
     modified = modifier_modified(self, event, value);
     if (modified != NULL) {
@@ -199,8 +195,7 @@ modifier_check_key(PyObject *key)
     if (PyUnicode_Check(key) || PyList_Check(key) || PyTuple_Check(key)) {
         return 0;
     }
-    PyErr_Format(PyExc_TypeError, "key must be a str or a list of steps, not %.100s",
-                 Py_TYPE(key)->tp_name);
+    PyErr_Format(PyExc_TypeError, "key must be a str or a list of steps, not %.100s", Py_TYPE(key)->tp_name);
     return -1;
 }
 
@@ -214,19 +209,15 @@ modifier_configure(CpsModifier *self, PyObject *const *values)
     if (modifier_check_key(key) < 0) {
         return -1;
     }
-    if (separator != NULL &&
-        (!PyUnicode_Check(separator) || PyUnicode_GET_LENGTH(separator) == 0)) {
+    if (separator != NULL && (!PyUnicode_Check(separator) || PyUnicode_GET_LENGTH(separator) == 0)) {
         PyErr_SetString(PyExc_ValueError, "separator must be a str that is not empty");
         return -1;
     }
     cps_take_object(&self->key, key);
     Py_XSETREF(self->value, value == NULL ? PyDict_New() : Py_NewRef(value));
-    Py_XSETREF(self->separator,
-               separator == NULL ? PyUnicode_FromString("/") : Py_NewRef(separator));
+    Py_XSETREF(self->separator, separator == NULL ? PyUnicode_FromString("/") : Py_NewRef(separator));
     self->log_change = false;
-    return self->value == NULL || self->separator == NULL
-               ? -1
-               : cps_take_flag(&self->log_change, values[LOG_CHANGE]);
+    return self->value == NULL || self->separator == NULL ? -1 : cps_take_flag(&self->log_change, values[LOG_CHANGE]);
 }
 
 static int
@@ -237,8 +228,7 @@ modifier_init(PyObject *op, PyObject *args, PyObject *kwargs)
     PyObject *values[PARAMETERS], *rest_args, *rest_kwargs;
     int result;
 
-    if (cps_bind("EventAttributeModifier", args, kwargs, names, PARAMETERS, 1, values, &rest_args,
-                 &rest_kwargs) < 0) {
+    if (cps_bind("EventAttributeModifier", args, kwargs, names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }
     result = cps_actor_init(&self->base, &modifier_ops, rest_args, rest_kwargs);
@@ -262,8 +252,7 @@ modifier_get_modify_value(PyObject *op, PyObject *event)
 static PyObject *
 lookup_get_modify_value(PyObject *op, PyObject *event)
 {
-    return PyObject_CallMethodOneArg(event, cps_state_of(op)->names.lookup,
-                                     cps_field(((CpsModifier *)op)->value));
+    return PyObject_CallMethodOneArg(event, cps_state_of(op)->names.lookup, cps_field(((CpsModifier *)op)->value));
 }
 
 static PyObject *
@@ -272,8 +261,7 @@ modifier_get_key_chain_value(PyObject *op, PyObject *args, PyObject *kwargs)
     static char *names[] = {"event", "value", NULL};
     PyObject *event, *value; /* borrowed */
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:get_key_chain_value", names, &event,
-                                     &value) ||
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:get_key_chain_value", names, &event, &value) ||
         modifier_assign((CpsModifier *)op, event, value) < 0) {
         return NULL;
     }
@@ -315,33 +303,31 @@ modifier_dealloc(PyObject *op)
 }
 
 PyDoc_STRVAR(modifier_doc,
-"EventAttributeModifier(name, key='data', value={}, log_change=False, separator='/', *args,\n"
-"                       **kwargs)\n--\n\n"
-"Set an attribute of each event, or a place inside it, and send the event on.\n\n"
-"In and out: Event.\n\n"
-"key: str, split at the separator, or a list of steps; None means the actor's name. The first step\n"
-"    is an attribute of the event, made {} when it is missing or false; the others are keys of\n"
-"    dicts, which are made where they are missing.\n"
-"value: what to set; every event gets a copy of its own.\n"
-"log_change: bool. Log 'Changed event.<key> to <value>' at INFO.\n"
-"separator: str between the steps of the key; not empty.\n\n"
-"Subclasses may replace get_modify_value and get_key_chain_value. An assignment that fails raises\n"
-"MalformedEventData, which becomes the event's error: a step that is no dict, data that the event's\n"
-"type refuses, an invalid status.");
+             "EventAttributeModifier(name, key='data', value={}, log_change=False, separator='/', *args,\n"
+             "                       **kwargs)\n--\n\n"
+             "Set an attribute of each event, or a place inside it, and send the event on.\n\n"
+             "In and out: Event.\n\n"
+             "key: str, split at the separator, or a list of steps; None means the actor's name. The first step\n"
+             "    is an attribute of the event, made {} when it is missing or false; the others are keys of\n"
+             "    dicts, which are made where they are missing.\n"
+             "value: what to set; every event gets a copy of its own.\n"
+             "log_change: bool. Log 'Changed event.<key> to <value>' at INFO.\n"
+             "separator: str between the steps of the key; not empty.\n\n"
+             "Subclasses may replace get_modify_value and get_key_chain_value. An assignment that fails raises\n"
+             "MalformedEventData, which becomes the event's error: a step that is no dict, data that the event's\n"
+             "type refuses, an invalid status.");
 
-PyDoc_STRVAR(get_modify_value_doc,
-"get_modify_value($self, event, /)\n--\n\n"
-"The value to set on this event.");
+PyDoc_STRVAR(get_modify_value_doc, "get_modify_value($self, event, /)\n--\n\n"
+                                   "The value to set on this event.");
 
-PyDoc_STRVAR(get_key_chain_value_doc,
-"get_key_chain_value($self, /, event, value)\n--\n\n"
-"Set the value along the key, and return the event to send.");
+PyDoc_STRVAR(get_key_chain_value_doc, "get_key_chain_value($self, /, event, value)\n--\n\n"
+                                      "Set the value along the key, and return the event to send.");
 
 static PyMethodDef modifier_methods[] = {
     CPS_CONSUME_METHOD,
     {"get_modify_value", modifier_get_modify_value, METH_O, get_modify_value_doc},
-    {"get_key_chain_value", _PyCFunction_CAST(modifier_get_key_chain_value),
-     METH_VARARGS | METH_KEYWORDS, get_key_chain_value_doc},
+    {"get_key_chain_value", _PyCFunction_CAST(modifier_get_key_chain_value), METH_VARARGS | METH_KEYWORDS,
+     get_key_chain_value_doc},
     {NULL},
 };
 
@@ -357,15 +343,9 @@ static PyMemberDef modifier_members[] = {
 static PyGetSetDef modifier_getset[] = {CPS_ACTOR_DICT, {NULL}};
 
 static PyType_Slot modifier_slots[] = {
-    {Py_tp_doc, (void *)modifier_doc},
-    {Py_tp_init, modifier_init},
-    {Py_tp_traverse, modifier_traverse},
-    {Py_tp_clear, modifier_clear},
-    {Py_tp_dealloc, modifier_dealloc},
-    {Py_tp_methods, modifier_methods},
-    {Py_tp_members, modifier_members},
-    {Py_tp_getset, modifier_getset},
-    {0, NULL},
+    {Py_tp_doc, (void *)modifier_doc}, {Py_tp_init, modifier_init},       {Py_tp_traverse, modifier_traverse},
+    {Py_tp_clear, modifier_clear},     {Py_tp_dealloc, modifier_dealloc}, {Py_tp_methods, modifier_methods},
+    {Py_tp_members, modifier_members}, {Py_tp_getset, modifier_getset},   {0, NULL},
 };
 
 static PyType_Spec modifier_spec = {
@@ -376,11 +356,11 @@ static PyType_Spec modifier_spec = {
 };
 
 PyDoc_STRVAR(lookup_doc,
-"EventAttributeLookupModifier(name, key='data', value={}, log_change=False, separator='/', *args,\n"
-"                             **kwargs)\n--\n\n"
-"As EventAttributeModifier, with the value that event.lookup(value) finds.\n\n"
-"In and out: Event.\n\n"
-"value: str (one step) or list of steps; a step that is missing gives None.");
+             "EventAttributeLookupModifier(name, key='data', value={}, log_change=False, separator='/', *args,\n"
+             "                             **kwargs)\n--\n\n"
+             "As EventAttributeModifier, with the value that event.lookup(value) finds.\n\n"
+             "In and out: Event.\n\n"
+             "value: str (one step) or list of steps; a step that is missing gives None.");
 
 static PyMethodDef lookup_methods[] = {
     {"get_modify_value", lookup_get_modify_value, METH_O, get_modify_value_doc},
@@ -388,12 +368,8 @@ static PyMethodDef lookup_methods[] = {
 };
 
 static PyType_Slot lookup_slots[] = {
-    {Py_tp_doc, (void *)lookup_doc},
-    {Py_tp_traverse, modifier_traverse},
-    {Py_tp_clear, modifier_clear},
-    {Py_tp_dealloc, modifier_dealloc},
-    {Py_tp_methods, lookup_methods},
-    {0, NULL},
+    {Py_tp_doc, (void *)lookup_doc},   {Py_tp_traverse, modifier_traverse}, {Py_tp_clear, modifier_clear},
+    {Py_tp_dealloc, modifier_dealloc}, {Py_tp_methods, lookup_methods},     {0, NULL},
 };
 
 static PyType_Spec lookup_spec = {
@@ -406,8 +382,8 @@ static PyType_Spec lookup_spec = {
 int
 cps_modifier_setup(PyObject *module, CpsState *state)
 {
-    if (cps_add_type(module, &state->types.EventAttributeModifier, &modifier_spec,
-                     (PyObject *)state->types.Actor) < 0) {
+    if (cps_add_type(module, &state->types.EventAttributeModifier, &modifier_spec, (PyObject *)state->types.Actor) <
+        0) {
         return -1;
     }
     return cps_add_type(module, &state->types.EventAttributeLookupModifier, &lookup_spec,

@@ -15,10 +15,9 @@ null_init(PyObject *self, PyObject *args, PyObject *kwargs)
     return cps_actor_init((CpsActor *)self, &null_ops, args, kwargs);
 }
 
-PyDoc_STRVAR(null_doc,
-"Null(name, *args, **kwargs)\n--\n\n"
-"Discard every event; nothing is logged.\n\n"
-"In: Event. Out: nothing. Further arguments are those of Actor.");
+PyDoc_STRVAR(null_doc, "Null(name, *args, **kwargs)\n--\n\n"
+                       "Discard every event; nothing is logged.\n\n"
+                       "In: Event. Out: nothing. Further arguments are those of Actor.");
 
 static PyMethodDef null_methods[] = {CPS_CONSUME_METHOD, {NULL}};
 static PyMemberDef null_members[] = {CPS_ACTOR_MEMBERS, {NULL}};

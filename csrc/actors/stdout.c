@@ -25,8 +25,7 @@ stdout_stamp(char *stamp)
     localtime_r(&now.tv_sec, &local);
     length = strftime(stamp, STAMP_SIZE, "[%Y-%m-%d %H:%M:%S", &local);
     if (now.tv_nsec >= 1000) {
-        length += (size_t)snprintf(stamp + length, STAMP_SIZE - length, ".%06ld",
-                                   now.tv_nsec / 1000);
+        length += (size_t)snprintf(stamp + length, STAMP_SIZE - length, ".%06ld", now.tv_nsec / 1000);
     }
     snprintf(stamp + length, STAMP_SIZE - length, "] ");
 }
@@ -92,8 +91,7 @@ static int
 stdout_configure(CpsStdout *self, PyObject *complete, PyObject *prefix, PyObject *timestamp)
 {
     self->complete = self->timestamp = false;
-    if (cps_take_flag(&self->complete, complete) < 0 ||
-        cps_take_flag(&self->timestamp, timestamp) < 0) {
+    if (cps_take_flag(&self->complete, complete) < 0 || cps_take_flag(&self->timestamp, timestamp) < 0) {
         return -1;
     }
     Py_XSETREF(self->prefix, prefix == NULL ? PyUnicode_FromString("") : Py_NewRef(prefix));
@@ -143,14 +141,14 @@ stdout_dealloc(PyObject *op)
 }
 
 PyDoc_STRVAR(stdout_doc,
-"STDOUT(name, complete=False, prefix='', timestamp=False, *args, **kwargs)\n--\n\n"
-"Print one line per event on sys.stdout, flush it, and send the event on.\n\n"
-"In and out: Event. The line is the prefix and event.data_string(), without a separator.\n\n"
-"complete: bool. Print str(event), with all its attributes, instead of the data.\n"
-"prefix: str. Text before the data.\n"
-"timestamp: bool. Begin each line with the local time: [2015-02-13 16:56:35.850659]\n\n"
-"What sys.stdout raises (OSError when a pipe is broken, ValueError when it is closed) becomes\n"
-"the event's error; the process goes on.");
+             "STDOUT(name, complete=False, prefix='', timestamp=False, *args, **kwargs)\n--\n\n"
+             "Print one line per event on sys.stdout, flush it, and send the event on.\n\n"
+             "In and out: Event. The line is the prefix and event.data_string(), without a separator.\n\n"
+             "complete: bool. Print str(event), with all its attributes, instead of the data.\n"
+             "prefix: str. Text before the data.\n"
+             "timestamp: bool. Begin each line with the local time: [2015-02-13 16:56:35.850659]\n\n"
+             "What sys.stdout raises (OSError when a pipe is broken, ValueError when it is closed) becomes\n"
+             "the event's error; the process goes on.");
 
 static PyMethodDef stdout_methods[] = {CPS_CONSUME_METHOD, {NULL}};
 
@@ -165,15 +163,9 @@ static PyMemberDef stdout_members[] = {
 static PyGetSetDef stdout_getset[] = {CPS_ACTOR_DICT, {NULL}};
 
 static PyType_Slot stdout_slots[] = {
-    {Py_tp_doc, (void *)stdout_doc},
-    {Py_tp_init, stdout_init},
-    {Py_tp_traverse, stdout_traverse},
-    {Py_tp_clear, stdout_clear},
-    {Py_tp_dealloc, stdout_dealloc},
-    {Py_tp_methods, stdout_methods},
-    {Py_tp_members, stdout_members},
-    {Py_tp_getset, stdout_getset},
-    {0, NULL},
+    {Py_tp_doc, (void *)stdout_doc}, {Py_tp_init, stdout_init},       {Py_tp_traverse, stdout_traverse},
+    {Py_tp_clear, stdout_clear},     {Py_tp_dealloc, stdout_dealloc}, {Py_tp_methods, stdout_methods},
+    {Py_tp_members, stdout_members}, {Py_tp_getset, stdout_getset},   {0, NULL},
 };
 
 static PyType_Spec stdout_spec = {
@@ -186,6 +178,5 @@ static PyType_Spec stdout_spec = {
 int
 cps_stdout_setup(PyObject *module, CpsState *state)
 {
-    return cps_add_type(module, &state->types.STDOUT, &stdout_spec,
-                        (PyObject *)state->types.Actor);
+    return cps_add_type(module, &state->types.STDOUT, &stdout_spec, (PyObject *)state->types.Actor);
 }

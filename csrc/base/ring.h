@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 typedef struct {
-    void **slots;  /* NULL until the first push; capacity is a power of two */
-    size_t mask;   /* capacity - 1 */
-    size_t head;   /* index of the oldest item */
+    void **slots; /* NULL until the first push; capacity is a power of two */
+    size_t mask;  /* capacity - 1 */
+    size_t head;  /* index of the oldest item */
     size_t length;
 } CpsRing;
 

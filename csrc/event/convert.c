@@ -24,9 +24,7 @@ find_http_twin(CpsState *state, PyTypeObject *type)
             break;
         }
         subclasses = PyObject_CallMethodNoArgs(candidate, state->names.__subclasses__);
-        err = subclasses == NULL
-                  ? -1
-                  : PyList_SetSlice(queue, PY_SSIZE_T_MAX, PY_SSIZE_T_MAX, subclasses);
+        err = subclasses == NULL ? -1 : PyList_SetSlice(queue, PY_SSIZE_T_MAX, PY_SSIZE_T_MAX, subclasses);
         Py_XDECREF(subclasses);
     }
     Py_XDECREF(queue);
@@ -43,15 +41,14 @@ result_class(CpsState *state, PyTypeObject *from, PyTypeObject *to)
         return (PyTypeObject *)Py_NewRef(to);
     }
     if (!PyType_IsSubtype(from, to) && PyType_IsSubtype(to, state->types.Event)) {
-        bool keeps_transport = PyType_IsSubtype(to, state->types.HttpEvent) ||
-                               !PyType_IsSubtype(from, state->types.HttpEvent);
+        bool keeps_transport =
+            PyType_IsSubtype(to, state->types.HttpEvent) || !PyType_IsSubtype(from, state->types.HttpEvent);
 
         result = keeps_transport ? (PyTypeObject *)Py_NewRef(to) : find_http_twin(state, to);
     }
     if (result == NULL && !PyErr_Occurred()) {
         cps_raise(state, CPS_INVALID_EVENT_CONVERSION,
-                  "Narrowing event conversion attempted, this is not allowed <Attempted %S -> %S>",
-                  from, to);
+                  "Narrowing event conversion attempted, this is not allowed <Attempted %S -> %S>", from, to);
     }
     return result;
 }
@@ -107,9 +104,7 @@ gain_http(CpsState *state, CpsEvent *to)
         int result = PyDict_GetItemRef(to->dict, names[i], &value);
 
         if (result > 0) {
-            result = PyDict_DelItem(to->dict, names[i]) < 0
-                         ? -1
-                         : PyObject_SetAttr((PyObject *)to, names[i], value);
+            result = PyDict_DelItem(to->dict, names[i]) < 0 ? -1 : PyObject_SetAttr((PyObject *)to, names[i], value);
             Py_DECREF(value);
         }
         if (result < 0) {
@@ -123,8 +118,8 @@ gain_http(CpsState *state, CpsEvent *to)
 static int
 lose_log(CpsState *state, CpsEvent *to, PyObject *from)
 {
-    PyObject *const names[] = {state->names.id, state->names.level, state->names.time,
-                               state->names.origin_actor, state->names.message};
+    PyObject *const names[] = {state->names.id, state->names.level, state->names.time, state->names.origin_actor,
+                               state->names.message};
 
     for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
         PyObject *value = PyObject_GetAttr(from, names[i]);

@@ -6,7 +6,7 @@ enum { DEPTH_LIMIT = 1000 };
 typedef struct {
     PyObject *root;      /* borrowed */
     PyObject *root_copy; /* borrowed */
-    PyObject *memo; /* owned: address of a container -> its copy; NULL until a shared one is met */
+    PyObject *memo;      /* owned: address of a container -> its copy; NULL until a shared one is met */
     int depth;
 } Copier;
 
@@ -16,9 +16,9 @@ enum { OWN_REFERENCES = 2 };
 bool
 cps_immutable(PyObject *value)
 {
-    return PyUnicode_CheckExact(value) || value == Py_None || PyLong_CheckExact(value) ||
-           PyBool_Check(value) || PyFloat_CheckExact(value) || PyBytes_CheckExact(value) ||
-           PyComplex_CheckExact(value) || value == Py_Ellipsis || value == Py_NotImplemented;
+    return PyUnicode_CheckExact(value) || value == Py_None || PyLong_CheckExact(value) || PyBool_Check(value) ||
+           PyFloat_CheckExact(value) || PyBytes_CheckExact(value) || PyComplex_CheckExact(value) ||
+           value == Py_Ellipsis || value == Py_NotImplemented;
 }
 
 static bool
@@ -41,8 +41,8 @@ static bool
 private_value(PyObject *value, bool json, bool owned, int depth)
 {
     if (cps_immutable(value)) {
-        return !json || !(PyBytes_CheckExact(value) || PyComplex_CheckExact(value) ||
-                          value == Py_Ellipsis || value == Py_NotImplemented);
+        return !json || !(PyBytes_CheckExact(value) || PyComplex_CheckExact(value) || value == Py_Ellipsis ||
+                          value == Py_NotImplemented);
     }
     if (depth > DEPTH_LIMIT) {
         return false;
@@ -53,8 +53,8 @@ private_value(PyObject *value, bool json, bool owned, int depth)
         Py_ssize_t position = 0;
 
         while (owned && PyDict_Next(value, &position, &key, &item)) {
-            owned = (json ? PyUnicode_CheckExact(key) : immutable_key(key)) &&
-                    private_value(item, json, true, depth + 1);
+            owned =
+                (json ? PyUnicode_CheckExact(key) : immutable_key(key)) && private_value(item, json, true, depth + 1);
         }
         return owned;
     }
@@ -289,8 +289,7 @@ deepcopy_by_python(CpsState *state, PyObject *value, CpsCopyScope *scope)
         PyObject *address = PyLong_FromVoidPtr(scope->source);
 
         scope->memo = PyDict_New();
-        if (address == NULL || scope->memo == NULL ||
-            PyDict_SetItem(scope->memo, address, scope->copy) < 0) {
+        if (address == NULL || scope->memo == NULL || PyDict_SetItem(scope->memo, address, scope->copy) < 0) {
             Py_XDECREF(address);
             return NULL;
         }

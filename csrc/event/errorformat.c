@@ -24,8 +24,7 @@ append_list(CpsState *state, PyObject *texts, PyObject *list, int depth)
 {
     int result = 0;
 
-    for (Py_ssize_t i = 0;
-         result == 0 && i < PyList_GET_SIZE(list) && PyList_GET_SIZE(texts) < TEXT_LIMIT; i++) {
+    for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(list) && PyList_GET_SIZE(texts) < TEXT_LIMIT; i++) {
         PyObject *item = Py_NewRef(PyList_GET_ITEM(list, i));
 
         result = append_messages(state, texts, item, depth);
@@ -101,8 +100,8 @@ error_entry(CpsState *state, PyObject *text, PyObject *attributes)
 {
     PyObject *entry = PyDict_New();
 
-    if (entry != NULL && (PyDict_SetItem(entry, state->names.message, text) < 0 ||
-                          PyDict_Update(entry, attributes) < 0)) {
+    if (entry != NULL &&
+        (PyDict_SetItem(entry, state->names.message, text) < 0 || PyDict_Update(entry, attributes) < 0)) {
         Py_CLEAR(entry);
     }
     return entry;

@@ -39,8 +39,7 @@ event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 }
 
 int
-cps_event_argument(PyObject *args, Py_ssize_t position, PyObject *kwargs, PyObject *name,
-                   PyObject **value)
+cps_event_argument(PyObject *args, Py_ssize_t position, PyObject *kwargs, PyObject *name, PyObject **value)
 {
     PyObject *keyword = kwargs == NULL ? NULL : PyDict_GetItemWithError(kwargs, name);
 
@@ -86,8 +85,8 @@ event_init_attributes(CpsState *state, CpsEvent *self, PyObject *kwargs)
         if (key == state->names.event_id) {
             result = value == Py_None ? 0 : event_store_id(self, value);
         }
-        else if (key != state->names.meta_id && key != state->names.service &&
-                 key != state->names.data && key != state->names.error) {
+        else if (key != state->names.meta_id && key != state->names.service && key != state->names.data &&
+                 key != state->names.error) {
             result = PyObject_SetAttr((PyObject *)self, key, value);
         }
         Py_DECREF(key);
@@ -232,8 +231,7 @@ event_get_id(PyObject *self, void *closure)
 static int
 event_set_id(PyObject *self, PyObject *value, void *closure)
 {
-    cps_raise(cps_state_of(self), CPS_INVALID_EVENT_DATA_MODIFICATION,
-              "Cannot alter event_id once it has been set");
+    cps_raise(cps_state_of(self), CPS_INVALID_EVENT_DATA_MODIFICATION, "Cannot alter event_id once it has been set");
     return -1;
 }
 
@@ -373,8 +371,7 @@ static PyGetSetDef event_getset[] = {
     {"error", event_get_error, event_set_error,
      "None, or the error (any object, usually an exception). Assigning calls _set_error."},
     {"_error", event_get_error, event_set_raw_error, NULL},
-    {"created", event_get_created, event_set_created,
-     "The local datetime at which the event was made."},
+    {"created", event_get_created, event_set_created, "The local datetime at which the event was made."},
     {"__dict__", cps_event_vars, NULL,
      "A new dict of all attributes under the names they are stored by. Changing it does not\n"
      "change the event."},
@@ -429,8 +426,8 @@ only_argument(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, const 
 {
     Py_ssize_t keywords = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
 
-    if (nargs + keywords != 1 || (keywords == 1 && PyUnicode_CompareWithASCIIString(
-                                                       PyTuple_GET_ITEM(kwnames, 0), name) != 0)) {
+    if (nargs + keywords != 1 ||
+        (keywords == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), name) != 0)) {
         PyErr_Format(PyExc_TypeError, "the method takes one argument, '%s'", name);
         return NULL;
     }
@@ -451,8 +448,7 @@ event_convert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject 
     PyObject *cls = only_argument(args, nargs, kwnames, "cls"); /* borrowed */
 
     if (cls != NULL && !PyType_Check(cls)) {
-        return PyErr_Format(PyExc_TypeError, "convert() needs a class, not %.200s",
-                            Py_TYPE(cls)->tp_name);
+        return PyErr_Format(PyExc_TypeError, "convert() needs a class, not %.200s", Py_TYPE(cls)->tp_name);
     }
     return cls == NULL ? NULL : cps_event_convert(cps_state_of(self), self, (PyTypeObject *)cls);
 }
@@ -475,8 +471,7 @@ event_data_string(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (data == NULL) {
         return NULL;
     }
-    text = PyBytes_Check(data) ? PyUnicode_FromEncodedObject(data, "utf-8", "replace")
-                               : PyObject_Str(data);
+    text = PyBytes_Check(data) ? PyUnicode_FromEncodedObject(data, "utf-8", "replace") : PyObject_Str(data);
     Py_DECREF(data);
     return text;
 }
@@ -499,8 +494,7 @@ static PyMethodDef event_methods[] = {
      "convert($self, cls)\n--\n\n"
      "A new event of class cls, or of the class that has its format and keeps this event's\n"
      "transport. Attributes are shared, data is converted. Raises InvalidEventConversion."},
-    {"clone", cps_event_clone, METH_NOARGS,
-     "clone($self)\n--\n\nA deep copy, with the same event_id."},
+    {"clone", cps_event_clone, METH_NOARGS, "clone($self)\n--\n\nA deep copy, with the same event_id."},
     {"data_string", event_data_string, METH_NOARGS, "data_string($self)\n--\n\nThe data as a str."},
     {"format_error", cps_event_format_error_method, METH_NOARGS,
      "format_error($self)\n--\n\n"
@@ -537,16 +531,14 @@ cps_event_set_error(CpsState *state, PyObject *event, PyObject *error)
 
 /* ---- the type ---- */
 
-PyDoc_STRVAR(
-    event_doc,
-    "Event(meta_id=None, service=None, data=None, *args, **attributes)\n--\n\n"
-    "What travels through a pipeline: data, and attributes that describe it.\n\n"
-    "meta_id: the id that log records carry; None for the event_id.\n"
-    "service: a str; None for 'default'.\n"
-    "data: see the attribute of that name.\n"
-    "attributes: each becomes an attribute; event_id=... gives the event that id, error=... sets\n"
-    "the error. Further positional arguments are ignored.\n\n"
-    "Raises InvalidEventDataModification when the data does not fit the class.");
+PyDoc_STRVAR(event_doc, "Event(meta_id=None, service=None, data=None, *args, **attributes)\n--\n\n"
+                        "What travels through a pipeline: data, and attributes that describe it.\n\n"
+                        "meta_id: the id that log records carry; None for the event_id.\n"
+                        "service: a str; None for 'default'.\n"
+                        "data: see the attribute of that name.\n"
+                        "attributes: each becomes an attribute; event_id=... gives the event that id, error=... sets\n"
+                        "the error. Further positional arguments are ignored.\n\n"
+                        "Raises InvalidEventDataModification when the data does not fit the class.");
 
 static PyMemberDef event_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(CpsEvent, dict), READONLY},
@@ -588,8 +580,7 @@ event_type_setup(PyObject *module, CpsState *state)
     state->default_service = PyUnicode_InternFromString("default");
     state->not_given = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
     state->plain_conversions = cps_format_plain_conversions(module);
-    if (state->default_service == NULL || state->not_given == NULL ||
-        state->plain_conversions == NULL) {
+    if (state->default_service == NULL || state->not_given == NULL || state->plain_conversions == NULL) {
         return -1;
     }
     return PyObject_SetAttr(type, state->names.conversion_methods, state->plain_conversions) < 0 ||
@@ -602,9 +593,9 @@ event_type_setup(PyObject *module, CpsState *state)
 int
 cps_event_setup(PyObject *module, CpsState *state)
 {
-    return cps_event_id_setup() < 0 || event_type_setup(module, state) < 0 ||
-                   cps_format_setup(module, state) < 0 || cps_http_setup(module, state) < 0 ||
-                   cps_jsonevent_setup(module, state) < 0 || cps_logevent_setup(module, state) < 0
+    return cps_event_id_setup() < 0 || event_type_setup(module, state) < 0 || cps_format_setup(module, state) < 0 ||
+                   cps_http_setup(module, state) < 0 || cps_jsonevent_setup(module, state) < 0 ||
+                   cps_logevent_setup(module, state) < 0
                ? -1
                : 0;
 }

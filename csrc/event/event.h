@@ -9,22 +9,22 @@
 #include "module.h"
 
 typedef struct CpsHttpPart CpsHttpPart; /* event/http.h: headers, status, environment, method */
-typedef struct CpsLogPart CpsLogPart; /* event/logevent.h: level, origin_actor, message, id, time */
+typedef struct CpsLogPart CpsLogPart;   /* event/logevent.h: level, origin_actor, message, id, time */
 
 typedef struct CpsEvent {
     PyObject_HEAD
     PyObject *dict; /* owned: extra attributes; NULL until one is set */
     PyObject *weakrefs;
-    CpsPayload *payload; /* owned; NULL: no data (None) */
-    CpsLineage *lineage; /* owned; NULL until the event is first sent */
-    CpsHttpPart *http;  /* owned; NULL unless an HttpEvent with something other than the defaults */
-    CpsLogPart *log;    /* owned; NULL unless a LogEvent */
-    PyObject *event_id; /* owned str; NULL while only raw_id is there */
-    PyObject *meta_id;  /* owned; NULL: the same as event_id */
-    PyObject *service;  /* owned; NULL: "default" */
-    PyObject *error;    /* owned; NULL: no error */
-    PyObject *created;  /* owned datetime; NULL while only created_us is there */
-    int64_t created_us; /* microseconds since the epoch */
+    CpsPayload *payload;                /* owned; NULL: no data (None) */
+    CpsLineage *lineage;                /* owned; NULL until the event is first sent */
+    CpsHttpPart *http;                  /* owned; NULL unless an HttpEvent with something other than the defaults */
+    CpsLogPart *log;                    /* owned; NULL unless a LogEvent */
+    PyObject *event_id;                 /* owned str; NULL while only raw_id is there */
+    PyObject *meta_id;                  /* owned; NULL: the same as event_id */
+    PyObject *service;                  /* owned; NULL: "default" */
+    PyObject *error;                    /* owned; NULL: no error */
+    PyObject *created;                  /* owned datetime; NULL while only created_us is there */
+    int64_t created_us;                 /* microseconds since the epoch */
     uint8_t raw_id[CPS_EVENT_ID_BYTES]; /* the bits of a uuid4 */
 } CpsEvent;
 
@@ -44,8 +44,7 @@ void cps_event_dealloc(PyObject *op);
 
 /* The argument `name` of a constructor, given by position or by keyword: *value is borrowed, or left alone when absent.
  * Returns 0, or -1 with TypeError set when it is given twice. */
-int cps_event_argument(PyObject *args, Py_ssize_t position, PyObject *kwargs, PyObject *name,
-                       PyObject **value);
+int cps_event_argument(PyObject *args, Py_ssize_t position, PyObject *kwargs, PyObject *name, PyObject **value);
 
 /* Microseconds since the epoch as a local datetime. New, or NULL with an exception set. */
 PyObject *cps_event_datetime(CpsState *state, int64_t microseconds);
@@ -83,8 +82,7 @@ PyObject *cps_event_data_string(CpsState *state, PyObject *event);
 PyObject *cps_event_error_string(CpsState *state, PyObject *event);
 
 /* A new LogEvent made now. `origin_actor` and `message` are str; `id` may be NULL. New, or NULL with an exception set. */
-PyObject *cps_log_event_new(CpsState *state, int level, PyObject *origin_actor, PyObject *message,
-                            PyObject *id);
+PyObject *cps_log_event_new(CpsState *state, int level, PyObject *origin_actor, PyObject *message, PyObject *id);
 
 /* The level of a LogEvent and of anything else (then INFO, 20). */
 int cps_log_event_level(PyObject *event);

@@ -43,8 +43,7 @@ pickles_plainly(CpsState *state, PyTypeObject *type)
 {
     return method_is(type, state->names.__getstate__, cps_event_getstate) &&
            method_is(type, state->names.__setstate__, cps_event_setstate) &&
-           method_is(type, state->names.__reduce__, cps_event_reduce) &&
-           reduces_as_object(state, type);
+           method_is(type, state->names.__reduce__, cps_event_reduce) && reduces_as_object(state, type);
 }
 
 /* Whether events of `type` are copied here. A type's version tag is its own and changes with the type, so the tags of the types
@@ -57,8 +56,7 @@ copies_plainly(CpsState *state, PyTypeObject *type)
     if (tag != 0 && state->copied_plainly[tag % CPS_COPY_CACHE] == tag) {
         return true;
     }
-    if (!method_is(type, state->names.__deepcopy__, cps_event_deepcopy_method) ||
-        !pickles_plainly(state, type)) {
+    if (!method_is(type, state->names.__deepcopy__, cps_event_deepcopy_method) || !pickles_plainly(state, type)) {
         PyErr_Clear();
         return false;
     }
@@ -271,8 +269,8 @@ copy_event(CpsState *state, PyObject *event, PyObject *memo, bool lenient)
         .lenient = lenient,
     };
 
-    if (copy != NULL && ((memo != NULL && memo_add(memo, event, (PyObject *)copy) < 0) ||
-                         copy_parts(&copying, copy, self) < 0)) {
+    if (copy != NULL &&
+        ((memo != NULL && memo_add(memo, event, (PyObject *)copy) < 0) || copy_parts(&copying, copy, self) < 0)) {
         Py_CLEAR(copy);
     }
     Py_XDECREF(copying.scope.memo);
@@ -317,11 +315,10 @@ rebuild(CpsState *state, PyObject *event, PyObject *reduced, PyObject *memo)
     PyObject *function, *arguments, *properties = Py_None;                 /* borrowed */
     PyObject *copy, *result;
 
-    if (deepcopy == NULL ||
-        !PyArg_ParseTuple(reduced,
-                          "OO!|O;__reduce_ex__ must return a function, its arguments and a "
-                          "state",
-                          &function, &PyTuple_Type, &arguments, &properties)) {
+    if (deepcopy == NULL || !PyArg_ParseTuple(reduced,
+                                              "OO!|O;__reduce_ex__ must return a function, its arguments and a "
+                                              "state",
+                                              &function, &PyTuple_Type, &arguments, &properties)) {
         return NULL;
     }
     copy = PyObject_CallObject(function, arguments);
@@ -329,16 +326,13 @@ rebuild(CpsState *state, PyObject *event, PyObject *reduced, PyObject *memo)
         return copy;
     }
     if (memo != NULL) {
-        properties = memo_add(memo, event, copy) < 0
-                         ? NULL
-                         : PyObject_CallFunctionObjArgs(deepcopy, properties, memo, NULL);
+        properties =
+            memo_add(memo, event, copy) < 0 ? NULL : PyObject_CallFunctionObjArgs(deepcopy, properties, memo, NULL);
     }
     else {
         Py_INCREF(properties);
     }
-    result = properties == NULL
-                 ? NULL
-                 : PyObject_CallMethodOneArg(copy, state->names.__setstate__, properties);
+    result = properties == NULL ? NULL : PyObject_CallMethodOneArg(copy, state->names.__setstate__, properties);
     Py_XDECREF(properties);
     if (result == NULL) {
         Py_CLEAR(copy);
@@ -373,8 +367,7 @@ cps_event_deepcopy_method(PyObject *event, PyObject *memo)
     CpsState *state = cps_state_of(event);
 
     if (!PyDict_Check(memo)) {
-        return PyErr_Format(PyExc_TypeError, "the memo of a deep copy is a dict, not %.200s",
-                            Py_TYPE(memo)->tp_name);
+        return PyErr_Format(PyExc_TypeError, "the memo of a deep copy is a dict, not %.200s", Py_TYPE(memo)->tp_name);
     }
     if (!pickles_plainly(state, Py_TYPE(event))) {
         PyErr_Clear();

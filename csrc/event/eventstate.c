@@ -49,10 +49,9 @@ add_slots(CpsState *state, PyObject *properties, PyObject *event)
 {
     PyObject *names = cps_event_slot_names(state, event);
     PyObject *sequence = names == NULL ? NULL : PySequence_Fast(names, "__slots__");
-    int result = sequence == NULL
-                     ? -1
-                     : add_attributes(properties, event, PySequence_Fast_ITEMS(sequence),
-                                      (size_t)PySequence_Fast_GET_SIZE(sequence));
+    int result = sequence == NULL ? -1
+                                  : add_attributes(properties, event, PySequence_Fast_ITEMS(sequence),
+                                                   (size_t)PySequence_Fast_GET_SIZE(sequence));
 
     Py_XDECREF(sequence);
     Py_XDECREF(names);
@@ -67,21 +66,19 @@ collect(CpsState *state, PyObject *event, PyObject *data)
     PyObject *const outcome[] = {state->names._error, state->names.created};
     PyObject *const http[] = {state->names.headers, state->names.method, state->names._status,
                               state->names.environment};
-    PyObject *const log[] = {state->names.id, state->names.level, state->names.time,
-                             state->names.origin_actor, state->names.message};
+    PyObject *const log[] = {state->names.id, state->names.level, state->names.time, state->names.origin_actor,
+                             state->names.message};
     PyObject *extra = ((CpsEvent *)event)->dict; /* borrowed */
     PyObject *properties = PyDict_New();
 
-    if (properties == NULL ||
-        add_attributes(properties, event, common, Py_ARRAY_LENGTH(common)) < 0 ||
+    if (properties == NULL || add_attributes(properties, event, common, Py_ARRAY_LENGTH(common)) < 0 ||
         (data != NULL && PyDict_SetItem(properties, state->names._data, data) < 0) ||
         add_attributes(properties, event, outcome, Py_ARRAY_LENGTH(outcome)) < 0 ||
         (PyObject_TypeCheck(event, state->types.HttpEvent) &&
          add_attributes(properties, event, http, Py_ARRAY_LENGTH(http)) < 0) ||
         (PyObject_TypeCheck(event, state->types.LogEvent) &&
          add_attributes(properties, event, log, Py_ARRAY_LENGTH(log)) < 0) ||
-        add_slots(state, properties, event) < 0 ||
-        (extra != NULL && PyDict_Update(properties, extra) < 0)) {
+        add_slots(state, properties, event) < 0 || (extra != NULL && PyDict_Update(properties, extra) < 0)) {
         Py_CLEAR(properties);
     }
     return properties;
@@ -122,8 +119,7 @@ cps_event_getstate(PyObject *event, PyObject *unused)
 PyObject *
 cps_event_str(PyObject *event)
 {
-    PyObject *properties =
-        PyObject_CallMethodNoArgs(event, cps_state_of(event)->names.__getstate__);
+    PyObject *properties = PyObject_CallMethodNoArgs(event, cps_state_of(event)->names.__getstate__);
     PyObject *text = properties == NULL ? NULL : PyObject_Str(properties);
 
     Py_XDECREF(properties);
@@ -178,8 +174,8 @@ restore_attribute(CpsState *state, CpsEvent *self, PyObject *slots, PyObject *na
     PyObject *descriptor;
     int known;
 
-    if (name == state->names._event_id || name == state->names.created ||
-        name == state->names.meta_id || name == state->names.service) {
+    if (name == state->names._event_id || name == state->names.created || name == state->names.meta_id ||
+        name == state->names.service) {
         return PyObject_SetAttr((PyObject *)self, name, value);
     }
     known = PySequence_Contains(slots, name);
@@ -216,8 +212,8 @@ restore_attributes(CpsState *state, CpsEvent *self, PyObject *properties)
         Py_INCREF(key);
         Py_INCREF(value);
         PyUnicode_InternInPlace(&key);
-        if (key != state->names._data && key != state->names._error &&
-            key != state->names.headers && key != state->names._status) {
+        if (key != state->names._data && key != state->names._error && key != state->names.headers &&
+            key != state->names._status) {
             result = restore_attribute(state, self, slots, key, value);
         }
         Py_DECREF(key);
@@ -281,8 +277,7 @@ cps_event_setstate(PyObject *event, PyObject *properties)
         result = restore_data(state, event, data);
         Py_DECREF(data);
     }
-    if (result < 0 || restore_error(state, event, properties) < 0 ||
-        restore_response(state, event, properties) < 0) {
+    if (result < 0 || restore_error(state, event, properties) < 0 || restore_response(state, event, properties) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

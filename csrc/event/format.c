@@ -5,8 +5,7 @@
 CpsFormat
 cps_format_of(CpsState *state, PyTypeObject *type)
 {
-    return PyType_IsSubtype(type, state->types.JSONFormatInterface) ? CPS_FORMAT_JSON
-                                                                    : CPS_FORMAT_PLAIN;
+    return PyType_IsSubtype(type, state->types.JSONFormatInterface) ? CPS_FORMAT_JSON : CPS_FORMAT_PLAIN;
 }
 
 /* ---- finding the conversion ---- */
@@ -69,8 +68,7 @@ methods_default(CpsState *state, PyObject *methods, PyObject *value, PyObject **
     if (PyDict_CheckExact(methods)) {
         return 0;
     }
-    found =
-        PyObject_GetOptionalAttr((PyObject *)Py_TYPE(methods), state->names.__missing__, &missing);
+    found = PyObject_GetOptionalAttr((PyObject *)Py_TYPE(methods), state->names.__missing__, &missing);
     if (found <= 0) {
         return found;
     }
@@ -98,8 +96,7 @@ raise_conversion_error(CpsState *state)
     if (!PyErr_ExceptionMatches(PyExc_Exception)) {
         return NULL; /* KeyboardInterrupt and its like are nobody's data */
     }
-    what = PyErr_ExceptionMatches(PyExc_ValueError) ? "Malformed data"
-                                                    : "Unknown error occurred on modification";
+    what = PyErr_ExceptionMatches(PyExc_ValueError) ? "Malformed data" : "Unknown error occurred on modification";
     error = PyErr_GetRaisedException();
     text = PyObject_Str(error);
     if (text == NULL) {
@@ -131,8 +128,7 @@ convert(CpsState *state, PyObject *event, PyObject *methods, PyObject *value)
     }
     if (found == 0) {
         return cps_raise(state, CPS_INVALID_EVENT_DATA_MODIFICATION,
-                         "Data of type '%S' was not valid for event type %S", Py_TYPE(value),
-                         Py_TYPE(event));
+                         "Data of type '%S' was not valid for event type %S", Py_TYPE(value), Py_TYPE(event));
     }
     converted = PyObject_CallOneArg(function, value);
     Py_DECREF(function);
@@ -145,8 +141,7 @@ cps_event_store_data(CpsState *state, PyObject *event, PyObject *value)
     CpsPayload *payload = NULL;
 
     if (value != Py_None) {
-        payload =
-            cps_payload_new(state, value, cps_format_of(state, Py_TYPE(event)) == CPS_FORMAT_JSON);
+        payload = cps_payload_new(state, value, cps_format_of(state, Py_TYPE(event)) == CPS_FORMAT_JSON);
         if (payload == NULL) {
             return -1;
         }
@@ -192,9 +187,8 @@ format_default_conversion(PyObject *module, PyObject *Py_UNUSED(ignored))
     return PyCFunction_New(&unchanged_def, NULL);
 }
 
-static PyMethodDef default_conversion_def = {
-    "default_conversion", format_default_conversion, METH_NOARGS,
-    "default_conversion()\n--\n\nThe conversion of plain events."};
+static PyMethodDef default_conversion_def = {"default_conversion", format_default_conversion, METH_NOARGS,
+                                             "default_conversion()\n--\n\nThe conversion of plain events."};
 
 PyObject *
 cps_format_plain_conversions(PyObject *module)

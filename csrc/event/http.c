@@ -171,8 +171,7 @@ http_get_status(PyObject *self, void *closure)
 {
     CpsHttpPart *part = ((CpsEvent *)self)->http;
 
-    return Py_NewRef(part != NULL && part->status != NULL ? part->status
-                                                          : cps_state_of(self)->default_status);
+    return Py_NewRef(part != NULL && part->status != NULL ? part->status : cps_state_of(self)->default_status);
 }
 
 static int
@@ -254,9 +253,7 @@ cps_http_apply_error(CpsState *state, PyObject *event, PyObject *error)
     result = value == NULL ? -1 : PyObject_SetAttr(event, state->names.status, value);
     Py_XDECREF(value);
     if (result == 0) {
-        value = PyMapping_HasKey(entry, state->names.headers)
-                    ? PyObject_GetItem(entry, state->names.headers)
-                    : NULL;
+        value = PyMapping_HasKey(entry, state->names.headers) ? PyObject_GetItem(entry, state->names.headers) : NULL;
         result = value != NULL ? merge_headers(event, value) : PyErr_Occurred() ? -1 : 0;
         Py_XDECREF(value);
     }
@@ -269,8 +266,7 @@ http_set_error(PyObject *self, PyObject *error)
 {
     CpsState *state = cps_state_of(self);
 
-    if (PyObject_SetAttr(self, state->names._error, error) < 0 ||
-        cps_http_apply_error(state, self, error) < 0) {
+    if (PyObject_SetAttr(self, state->names._error, error) < 0 || cps_http_apply_error(state, self, error) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -351,8 +347,8 @@ http_init(PyObject *self, PyObject *args, PyObject *kwargs)
     else if (payload_store(state, &part->headers, headers) < 0) {
         return -1;
     }
-    if (http_init_environment(state, part, environment) < 0 ||
-        http_set_status(self, status, NULL) < 0 || rest_arguments(state, &args, &kwargs) < 0) {
+    if (http_init_environment(state, part, environment) < 0 || http_set_status(self, status, NULL) < 0 ||
+        rest_arguments(state, &args, &kwargs) < 0) {
         return -1;
     }
     result = cps_event_init(self, args, kwargs);
@@ -363,15 +359,13 @@ http_init(PyObject *self, PyObject *args, PyObject *kwargs)
 
 /* ---- the type ---- */
 
-PyDoc_STRVAR(
-    httpevent_doc,
-    "HttpEvent(headers=None, status=(200, 'OK'), environment=None, *args, **attributes)\n--\n\n"
-    "An event that came over HTTP and carries what the response needs.\n\n"
-    "headers: a dict of response headers; None for an empty one.\n"
-    "status: see the attribute of that name. Raises ValueError when it is none.\n"
-    "environment: a dict with the request's data; None for an empty one. Its REQUEST_METHOD\n"
-    "becomes the attribute method.\n"
-    "args, attributes: as for Event, meta_id, service and data first.");
+PyDoc_STRVAR(httpevent_doc, "HttpEvent(headers=None, status=(200, 'OK'), environment=None, *args, **attributes)\n--\n\n"
+                            "An event that came over HTTP and carries what the response needs.\n\n"
+                            "headers: a dict of response headers; None for an empty one.\n"
+                            "status: see the attribute of that name. Raises ValueError when it is none.\n"
+                            "environment: a dict with the request's data; None for an empty one. Its REQUEST_METHOD\n"
+                            "becomes the attribute method.\n"
+                            "args, attributes: as for Event, meta_id, service and data first.");
 
 static PyType_Slot httpevent_slots[] = {
     {Py_tp_doc, (void *)httpevent_doc},   {Py_tp_init, http_init},
@@ -392,8 +386,7 @@ cps_http_setup(PyObject *module, CpsState *state)
 {
     state->default_status = Py_BuildValue("(is)", 200, "OK");
     return state->default_status == NULL || cps_http_status_setup(module, state) < 0 ||
-                   cps_add_type(module, &state->types.HttpEvent, &httpevent_spec,
-                                (PyObject *)state->types.Event) < 0 ||
+                   cps_add_type(module, &state->types.HttpEvent, &httpevent_spec, (PyObject *)state->types.Event) < 0 ||
                    cps_format_set_text(state->types.HttpEvent, "content_type", "text/plain") < 0
                ? -1
                : 0;

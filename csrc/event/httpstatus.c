@@ -61,8 +61,7 @@ status_from_text(CpsState *state, PyObject *text)
     Py_ssize_t length = PyUnicode_GET_LENGTH(text), end = 0;
     PyObject *digits, *code, *reason = NULL, *status = NULL;
 
-    while (end < length && PyUnicode_READ_CHAR(text, end) != ' ' &&
-           PyUnicode_READ_CHAR(text, end) != '-') {
+    while (end < length && PyUnicode_READ_CHAR(text, end) != ' ' && PyUnicode_READ_CHAR(text, end) != '-') {
         end++;
     }
     if (end < length && (reason = PyUnicode_Substring(text, end + 1, length)) == NULL) {
@@ -93,8 +92,7 @@ cps_http_status(CpsState *state, PyObject *value)
         return status_from_text(state, value);
     }
     if (PyBytes_Check(value)) {
-        PyObject *text =
-            PyUnicode_DecodeLatin1(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), NULL);
+        PyObject *text = PyUnicode_DecodeLatin1(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), NULL);
         PyObject *status = text == NULL ? NULL : status_from_text(state, text);
 
         Py_XDECREF(text);
@@ -103,8 +101,8 @@ cps_http_status(CpsState *state, PyObject *value)
     if (PyLong_Check(value)) {
         return status_from_code(state, value, NULL, value);
     }
-    if (PyList_Check(value) && PyList_GET_SIZE(value) == 2 &&
-        PyLong_Check(PyList_GET_ITEM(value, 0)) && PyUnicode_Check(PyList_GET_ITEM(value, 1))) {
+    if (PyList_Check(value) && PyList_GET_SIZE(value) == 2 && PyLong_Check(PyList_GET_ITEM(value, 0)) &&
+        PyUnicode_Check(PyList_GET_ITEM(value, 1))) {
         return status_from_code(state, PyList_GET_ITEM(value, 0), PyList_GET_ITEM(value, 1), value);
     }
     return raise_bad_status(value);
@@ -154,16 +152,14 @@ default_entry(PyObject *module, PyObject *Py_UNUSED(ignored))
     return code_entry(500, "Internal Server Error");
 }
 
-static PyMethodDef default_entry_def = {
-    "default_entry", default_entry, METH_NOARGS,
-    "default_entry()\n--\n\nThe entry of errors that http_code_map does not list."};
+static PyMethodDef default_entry_def = {"default_entry", default_entry, METH_NOARGS,
+                                        "default_entry()\n--\n\nThe entry of errors that http_code_map does not list."};
 
 static int
 fill_code_map(CpsState *state, PyObject *map)
 {
     for (size_t i = 0; i < Py_ARRAY_LENGTH(codes); i++) {
-        if (add_entry(map, state->errors[codes[i].kind],
-                      code_entry(codes[i].code, codes[i].reason)) < 0) {
+        if (add_entry(map, state->errors[codes[i].kind], code_entry(codes[i].code, codes[i].reason)) < 0) {
             return -1;
         }
     }
@@ -171,8 +167,8 @@ fill_code_map(CpsState *state, PyObject *map)
         return -1;
     }
     return add_entry(map, state->errors[CPS_UNAUTHORIZED_EVENT],
-                     Py_BuildValue("{s(is)s{ss}}", "status", 401, "Unauthorized", "headers",
-                                   "WWW-Authenticate", "Basic realm=\"Compysition Server\""));
+                     Py_BuildValue("{s(is)s{ss}}", "status", 401, "Unauthorized", "headers", "WWW-Authenticate",
+                                   "Basic realm=\"Compysition Server\""));
 }
 
 int
@@ -206,9 +202,7 @@ cps_http_code_entry(CpsState *state, PyObject *error)
     }
     /* not map[cls], which would add an entry that hides those that users add later for a base */
     factory = PyObject_GetAttr(state->http_code_map, state->names.default_factory);
-    entry = factory == NULL      ? NULL
-            : factory == Py_None ? default_entry(NULL, NULL)
-                                 : PyObject_CallNoArgs(factory);
+    entry = factory == NULL ? NULL : factory == Py_None ? default_entry(NULL, NULL) : PyObject_CallNoArgs(factory);
     Py_XDECREF(factory);
     return entry;
 }

@@ -41,9 +41,8 @@ static PyObject *
 copy_scalar(PyObject *value)
 {
     bool same = PyUnicode_CheckExact(value) ? text_survives(value)
-                : PyLong_CheckExact(value)
-                    ? fits_long(value)
-                    : value == Py_None || PyBool_Check(value) || PyFloat_CheckExact(value);
+                : PyLong_CheckExact(value)  ? fits_long(value)
+                                            : value == Py_None || PyBool_Check(value) || PyFloat_CheckExact(value);
 
     return same ? Py_NewRef(value) : NULL;
 }
@@ -61,8 +60,7 @@ key_text(PyObject *key)
     if (key == Py_None) {
         return PyUnicode_FromString("null");
     }
-    if ((PyLong_CheckExact(key) && fits_long(key)) ||
-        (PyFloat_CheckExact(key) && isfinite(PyFloat_AS_DOUBLE(key)))) {
+    if ((PyLong_CheckExact(key) && fits_long(key)) || (PyFloat_CheckExact(key) && isfinite(PyFloat_AS_DOUBLE(key)))) {
         return PyObject_Repr(key);
     }
     return NULL;

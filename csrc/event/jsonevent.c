@@ -125,13 +125,12 @@ json_conversions(PyObject *module)
 {
     PyObject *methods = PyDict_New();
 
-    if (methods != NULL &&
-        (add_conversion(methods, &PyUnicode_Type, &from_text_def, module) < 0 ||
-         add_conversion(methods, &PyBytes_Type, &from_bytes_def, module) < 0 ||
-         add_conversion(methods, &PyDict_Type, &from_value_def, module) < 0 ||
-         add_conversion(methods, &PyODict_Type, &from_value_def, module) < 0 ||
-         add_conversion(methods, &PyList_Type, &from_value_def, module) < 0 ||
-         add_conversion(methods, Py_TYPE(Py_None), &from_none_def, module) < 0)) {
+    if (methods != NULL && (add_conversion(methods, &PyUnicode_Type, &from_text_def, module) < 0 ||
+                            add_conversion(methods, &PyBytes_Type, &from_bytes_def, module) < 0 ||
+                            add_conversion(methods, &PyDict_Type, &from_value_def, module) < 0 ||
+                            add_conversion(methods, &PyODict_Type, &from_value_def, module) < 0 ||
+                            add_conversion(methods, &PyList_Type, &from_value_def, module) < 0 ||
+                            add_conversion(methods, Py_TYPE(Py_None), &from_none_def, module) < 0)) {
         Py_CLEAR(methods);
     }
     return methods;
@@ -192,8 +191,7 @@ json_format_setup(PyObject *module, CpsState *state)
     type = state->types.JSONFormatInterface;
     state->json_conversions = json_conversions(module);
     return state->json_conversions == NULL ||
-                   PyObject_SetAttr((PyObject *)type, state->names.conversion_methods,
-                                    state->json_conversions) < 0 ||
+                   PyObject_SetAttr((PyObject *)type, state->names.conversion_methods, state->json_conversions) < 0 ||
                    cps_format_set_text(type, "content_type", "application/json") < 0 ||
                    PyModule_AddObjectRef(module, "_JSONFormatInterface", (PyObject *)type) < 0
                ? -1
@@ -202,16 +200,13 @@ json_format_setup(PyObject *module, CpsState *state)
 
 /* ---- JSONEvent, JSONHttpEvent ---- */
 
-PyDoc_STRVAR(
-    jsonevent_doc,
-    "JSONEvent(meta_id=None, service=None, data=None, *args, **attributes)\n--\n\n"
-    "An event whose data is JSON: str and UTF-8 bytes are parsed, dict and list are copied as\n"
-    "json.dumps and json.loads would, None becomes {}. Anything else is refused.");
+PyDoc_STRVAR(jsonevent_doc, "JSONEvent(meta_id=None, service=None, data=None, *args, **attributes)\n--\n\n"
+                            "An event whose data is JSON: str and UTF-8 bytes are parsed, dict and list are copied as\n"
+                            "json.dumps and json.loads would, None becomes {}. Anything else is refused.");
 
-PyDoc_STRVAR(
-    jsonhttpevent_doc,
-    "JSONHttpEvent(headers=None, status=(200, 'OK'), environment=None, *args, **attributes)\n--\n\n"
-    "A JSONEvent that came over HTTP; see HttpEvent for the arguments.");
+PyDoc_STRVAR(jsonhttpevent_doc,
+             "JSONHttpEvent(headers=None, status=(200, 'OK'), environment=None, *args, **attributes)\n--\n\n"
+             "A JSONEvent that came over HTTP; see HttpEvent for the arguments.");
 
 /* No constructors: __init__ must be found along the order of the bases, in JSONHttpEvent and in user classes. */
 static PyType_Slot jsonevent_slots[] = {
@@ -245,8 +240,7 @@ static PyType_Spec jsonhttpevent_spec = {
 };
 
 static int
-add_type_of_two(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyTypeObject *first,
-                PyTypeObject *second)
+add_type_of_two(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyTypeObject *first, PyTypeObject *second)
 {
     PyObject *bases = PyTuple_Pack(2, first, second);
     int result = bases == NULL ? -1 : cps_add_type(module, slot, spec, bases);
@@ -259,10 +253,10 @@ int
 cps_jsonevent_setup(PyObject *module, CpsState *state)
 {
     return json_format_setup(module, state) < 0 ||
-                   add_type_of_two(module, &state->types.JSONEvent, &jsonevent_spec,
-                                   state->types.JSONFormatInterface, state->types.Event) < 0 ||
-                   add_type_of_two(module, &state->types.JSONHttpEvent, &jsonhttpevent_spec,
-                                   state->types.JSONEvent, state->types.HttpEvent) < 0
+                   add_type_of_two(module, &state->types.JSONEvent, &jsonevent_spec, state->types.JSONFormatInterface,
+                                   state->types.Event) < 0 ||
+                   add_type_of_two(module, &state->types.JSONHttpEvent, &jsonhttpevent_spec, state->types.JSONEvent,
+                                   state->types.HttpEvent) < 0
                ? -1
                : 0;
 }

@@ -29,16 +29,16 @@ typedef enum {
 typedef struct CpsLedger {
     Py_ssize_t refs;
     uint64_t created;
-    uint64_t in_flight;             /* lineages with a delivery under way */
-    uint64_t kept;                  /* no delivery under way, but an actor may still hold an event and send it */
+    uint64_t in_flight;               /* lineages with a delivery under way */
+    uint64_t kept;                    /* no delivery under way, but an actor may still hold an event and send it */
     uint64_t settled[CPS_FATE_COUNT]; /* by how they ended */
-    void (*on_quiet)(void *context); /* called when in_flight falls to 0; may be NULL */
+    void (*on_quiet)(void *context);  /* called when in_flight falls to 0; may be NULL */
     void *context;
 } CpsLedger;
 
 enum {
     CPS_LINEAGE_IN_FLIGHT,
-    CPS_LINEAGE_KEPT,    /* at rest, but somebody may hold an event of it and send it */
+    CPS_LINEAGE_KEPT, /* at rest, but somebody may hold an event of it and send it */
     CPS_LINEAGE_SETTLED,
 };
 

@@ -85,8 +85,7 @@ log_time_text(int64_t microseconds)
     char text[sizeof("YYYY-MM-DD HH:MM:SS")];
     struct tm local;
 
-    if (localtime_r(&seconds, &local) == NULL ||
-        strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local) == 0) {
+    if (localtime_r(&seconds, &local) == NULL || strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local) == 0) {
         PyErr_SetString(PyExc_ValueError, "the time of a log record is out of range");
         return NULL;
     }
@@ -229,8 +228,7 @@ logevent_init(PyObject *op, PyObject *args, PyObject *kwargs)
     PyObject *level, *origin_actor, *message, *id = Py_None; /* borrowed */
     CpsLogPart *part, *old = self->log;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|O:LogEvent", keywords, &level,
-                                     &origin_actor, &message, &id)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO|O:LogEvent", keywords, &level, &origin_actor, &message, &id)) {
         return -1;
     }
     part = cps_log_part_new(level, origin_actor, message, id);
@@ -259,8 +257,7 @@ cps_log_describe(CpsState *state, CpsEvent *record, PyObject *event)
 }
 
 PyObject *
-cps_log_event_new(CpsState *state, int level, PyObject *origin_actor, PyObject *message,
-                  PyObject *id)
+cps_log_event_new(CpsState *state, int level, PyObject *origin_actor, PyObject *message, PyObject *id)
 {
     PyTypeObject *type = state->types.LogEvent;
     PyObject *number = PyLong_FromLong(level);
@@ -331,6 +328,5 @@ static PyType_Spec logevent_spec = {
 int
 cps_logevent_setup(PyObject *module, CpsState *state)
 {
-    return cps_add_type(module, &state->types.LogEvent, &logevent_spec,
-                        (PyObject *)state->types.Event);
+    return cps_add_type(module, &state->types.LogEvent, &logevent_spec, (PyObject *)state->types.Event);
 }

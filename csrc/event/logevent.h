@@ -16,8 +16,7 @@ struct CpsLogPart {
 int cps_logevent_setup(PyObject *module, CpsState *state);
 
 /* A part with these (borrowed) values; `id` may be NULL. Owned by the caller, or NULL with MemoryError set. */
-CpsLogPart *cps_log_part_new(PyObject *level, PyObject *origin_actor, PyObject *message,
-                             PyObject *id);
+CpsLogPart *cps_log_part_new(PyObject *level, PyObject *origin_actor, PyObject *message, PyObject *id);
 
 /* A second part with the same values. Owned by the caller, or NULL with MemoryError set. */
 CpsLogPart *cps_log_part_copy(const CpsLogPart *part);

@@ -90,8 +90,7 @@ cps_lookup(PyObject *start, PyObject *path)
         steps = PySequence_Tuple(path);
     }
     else {
-        PyErr_Format(PyExc_TypeError, "path must be str, list or tuple, not %.200s",
-                     Py_TYPE(path)->tp_name);
+        PyErr_Format(PyExc_TypeError, "path must be str, list or tuple, not %.200s", Py_TYPE(path)->tp_name);
         steps = NULL;
     }
     if (steps == NULL) {

@@ -56,8 +56,7 @@ static PyType_Slot payload_slots[] = {
 static PyType_Spec payload_spec = {
     .name = "compysition._core._Payload",
     .basicsize = sizeof(CpsPayload),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = payload_slots,
 };
 
@@ -80,11 +79,9 @@ cps_payload_new(CpsState *state, PyObject *value, bool json)
 static CpsPayload *
 payload_snapshot(CpsState *state, CpsPayload *payload, CpsCopyScope *scope)
 {
-    PyObject *original =
-        Py_NewRef(payload->value); /* copying may run code that drops the payload */
+    PyObject *original = Py_NewRef(payload->value); /* copying may run code that drops the payload */
     CpsDataKind kind = (CpsDataKind)payload->kind;
-    PyObject *value = kind == CPS_DATA_JSON ? cps_json_copy(state, original)
-                                            : cps_deepcopy_in(state, original, scope);
+    PyObject *value = kind == CPS_DATA_JSON ? cps_json_copy(state, original) : cps_deepcopy_in(state, original, scope);
     CpsPayload *snapshot = value == NULL ? NULL : payload_create(state, value, kind, false);
 
     Py_XDECREF(value);
@@ -140,8 +137,7 @@ cps_payload_alias(CpsState *state, CpsPayload **payload_p)
     if (value == NULL) {
         return NULL;
     }
-    alias = payload_create(state, value, (CpsDataKind)(*payload_p)->kind,
-                           (*payload_p)->kind != CPS_DATA_VALUE);
+    alias = payload_create(state, value, (CpsDataKind)(*payload_p)->kind, (*payload_p)->kind != CPS_DATA_VALUE);
     Py_DECREF(value);
     return alias;
 }

@@ -21,7 +21,7 @@ struct CpsPayload {
     PyObject_HEAD
     PyObject *value; /* owned */
     uint8_t kind;    /* CpsDataKind */
-    bool exposed; /* a mutable value that others may hold; then only one event has this payload */
+    bool exposed;    /* a mutable value that others may hold; then only one event has this payload */
 };
 typedef struct CpsPayload CpsPayload;
 

@@ -338,8 +338,7 @@ actor_create_event(PyObject *op, PyObject *Py_UNUSED(args), PyObject *kwargs)
     }
     no_args = PyTuple_New(0);
     if (PyTuple_GET_SIZE(types) != 1) {
-        PyErr_SetString(PyExc_ValueError,
-                        "Unable to call create_event function with multiple output types defined");
+        PyErr_SetString(PyExc_ValueError, "Unable to call create_event function with multiple output types defined");
     }
     else if (no_args != NULL) {
         event = PyObject_Call(PyTuple_GET_ITEM(types, 0), no_args, kwargs);
@@ -389,9 +388,7 @@ actor_connect(PyObject *op, PyObject *args, PyObject *kwargs, char **keywords, c
     }
     name = source_name == NULL ? PyUnicode_FromString("outbox") : Py_NewRef(source_name);
     key = given == NULL ? PyUnicode_FromFormat("%sinbox", prefix) : PyUnicode_FromFormat("%s%S", prefix, given);
-    queue = name == NULL || key == NULL
-                ? NULL
-                : cps_connect(self, name, (CpsActor *)destination, key, kind, check);
+    queue = name == NULL || key == NULL ? NULL : cps_connect(self, name, (CpsActor *)destination, key, kind, check);
     Py_XDECREF(name);
     Py_XDECREF(key);
     return queue == NULL ? NULL : Py_NewRef(Py_None);
@@ -414,10 +411,10 @@ actor_connect_other(PyObject *op, PyObject *args, PyObject *kwargs, CpsQueueKind
     static char *old[] = {"source_queue_name", "destination", "destination_queue_name", "check_existing", NULL};
     static const int modern_positions[] = {1, 2, 0};
     static const int old_positions[] = {0, 1, 2};
-    bool is_old = PyTuple_GET_SIZE(args) >= 2 &&
-                  cps_actor_check(((CpsActor *)op)->state, PyTuple_GET_ITEM(args, 1));
+    bool is_old = PyTuple_GET_SIZE(args) >= 2 && cps_actor_check(((CpsActor *)op)->state, PyTuple_GET_ITEM(args, 1));
 
-    return actor_connect(op, args, kwargs, is_old ? old : modern, is_old ? old_positions : modern_positions, kind, prefix);
+    return actor_connect(op, args, kwargs, is_old ? old : modern, is_old ? old_positions : modern_positions, kind,
+                         prefix);
 }
 
 static PyObject *
@@ -441,9 +438,10 @@ actor_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwa
     CpsActor *self;
 
     if (!PyObject_HasAttr((PyObject *)type, state->names.consume)) {
-        return PyErr_Format(PyExc_TypeError,
-                            "Can't instantiate abstract class %s without an implementation for abstract method 'consume'",
-                            type->tp_name);
+        return PyErr_Format(
+            PyExc_TypeError,
+            "Can't instantiate abstract class %s without an implementation for abstract method 'consume'",
+            type->tp_name);
     }
     self = (CpsActor *)type->tp_alloc(type, 0);
     if (self == NULL) {
@@ -636,11 +634,13 @@ static PyMethodDef actor_methods[] = {
     {"send_error", _PyCFunction_CAST(cps_actor_send_error_method), METH_FASTCALL | METH_KEYWORDS,
      PyDoc_STR("send_error($self, event, queue=None, queues=None)\n--\n\n"
                "Put a copy of an event on every error queue, without a check of its type.")},
-    ACTOR_KEYWORD_METHOD("create_event", actor_create_event,
-                         "create_event(*args, **kwargs)\n\nAn event of the actor's output class, made with the keywords.\n"
-                         "Raises ValueError when there are several output classes."),
-    ACTOR_KEYWORD_METHOD("register_consumer", actor_register_consumer,
-                         "register_consumer($self, queue_name, queue)\n--\n\nConsume a queue under a name in pool.inbound."),
+    ACTOR_KEYWORD_METHOD(
+        "create_event", actor_create_event,
+        "create_event(*args, **kwargs)\n\nAn event of the actor's output class, made with the keywords.\n"
+        "Raises ValueError when there are several output classes."),
+    ACTOR_KEYWORD_METHOD(
+        "register_consumer", actor_register_consumer,
+        "register_consumer($self, queue_name, queue)\n--\n\nConsume a queue under a name in pool.inbound."),
     ACTOR_KEYWORD_METHOD("connect_queue", actor_connect_queue,
                          "connect_queue($self, source_queue_name='outbox', destination=None,\n"
                          "              destination_queue_name='inbox', check_existing=True)\n--\n\n"
@@ -653,8 +653,9 @@ static PyMethodDef actor_methods[] = {
                          "connect_log_queue($self, destination_queue_name='inbox', source_queue_name='outbox',\n"
                          "                  destination=None, check_existing=True)\n--\n\n"
                          "Connect a log queue; its name at the destination gets the prefix log_."),
-    ACTOR_KEYWORD_METHOD("connect", actor_connect_queue,
-                         "connect(source_queue_name, destination, destination_queue_name)\n\nconnect_queue of releases up to 1.1."),
+    ACTOR_KEYWORD_METHOD(
+        "connect", actor_connect_queue,
+        "connect(source_queue_name, destination, destination_queue_name)\n\nconnect_queue of releases up to 1.1."),
     ACTOR_KEYWORD_METHOD("connect_error", actor_connect_error_queue,
                          "connect_error(source_queue_name, destination, destination_queue_name)\n\n"
                          "connect_error_queue of releases up to 1.1."),
@@ -679,7 +680,8 @@ static PyMemberDef actor_members[] = {
     ACTOR_OBJECT("logger", logger, READONLY, "Logger."),
     ACTOR_OBJECT("threads", threads, READONLY, "RestartPool for greenlets of its own."),
     ACTOR_OBJECT("blockdiag_config", blockdiag_config, 0, "dict: how it looks in pictures of the pipeline."),
-    {"size", T_PYSSIZET, offsetof(CpsActor, size), READONLY, PyDoc_STR("int: maxsize of the queues it makes; 0 for no limit.")},
+    {"size", T_PYSSIZET, offsetof(CpsActor, size), READONLY,
+     PyDoc_STR("int: maxsize of the queues it makes; 0 for no limit.")},
     {"rescue", T_BOOL, offsetof(CpsActor, rescue), 0, PyDoc_STR("bool: failed events are tried again.")},
     {"max_rescue", T_LONG, offsetof(CpsActor, max_rescue), 0, PyDoc_STR("int: how often.")},
     {"blocking_consume", T_BOOL, offsetof(CpsActor, blocking_consume), 0,
@@ -690,15 +692,16 @@ static PyMemberDef actor_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-PyDoc_STRVAR(actor_doc,
-"Actor(name, size=0, blocking_consume=False, rescue=False, max_rescue=5, *args, concurrency=1000, **kwargs)\n--\n\n"
-"Base of all actors: subclass it and implement consume(event, *args, **kwargs).\n\n"
-"name: str. size: int, maxsize of the queues it makes; 0 for no limit. blocking_consume: events of one\n"
-"inbox are consumed one after the other. rescue, max_rescue: a failed event is tried again, after a second,\n"
-"up to so many times. concurrency: int, how many consumes may be under way; 0 for no limit. Further arguments\n"
-"are ignored. Class attributes: input, output (event class, or a list or tuple of them; default Event),\n"
-"REQUIRED_EVENT_ATTRIBUTES (list of names, or None). Hooks: pre_hook(), post_hook(). Raises TypeError for a\n"
-"subclass without consume.");
+PyDoc_STRVAR(
+    actor_doc,
+    "Actor(name, size=0, blocking_consume=False, rescue=False, max_rescue=5, *args, concurrency=1000, **kwargs)\n--\n\n"
+    "Base of all actors: subclass it and implement consume(event, *args, **kwargs).\n\n"
+    "name: str. size: int, maxsize of the queues it makes; 0 for no limit. blocking_consume: events of one\n"
+    "inbox are consumed one after the other. rescue, max_rescue: a failed event is tried again, after a second,\n"
+    "up to so many times. concurrency: int, how many consumes may be under way; 0 for no limit. Further arguments\n"
+    "are ignored. Class attributes: input, output (event class, or a list or tuple of them; default Event),\n"
+    "REQUIRED_EVENT_ATTRIBUTES (list of names, or None). Hooks: pre_hook(), post_hook(). Raises TypeError for a\n"
+    "subclass without consume.");
 
 static PyType_Slot actor_slots[] = {
     {Py_tp_doc, (void *)actor_doc},
@@ -728,7 +731,8 @@ cps_actor_setup(PyObject *module, CpsState *state)
         return -1;
     }
     type = (PyObject *)state->types.Actor;
-    if (PyObject_SetAttr(type, state->names.input, event) < 0 || PyObject_SetAttr(type, state->names.output, event) < 0 ||
+    if (PyObject_SetAttr(type, state->names.input, event) < 0 ||
+        PyObject_SetAttr(type, state->names.output, event) < 0 ||
         PyObject_SetAttr(type, state->names.REQUIRED_EVENT_ATTRIBUTES, Py_None) < 0) {
         return -1;
     }

@@ -52,35 +52,35 @@ typedef struct {
 
 struct CpsActor {
     PyObject_HEAD
-    PyObject *dict;            /* owned; for built-in actors, whose types declare it; else NULL */
+    PyObject *dict; /* owned; for built-in actors, whose types declare it; else NULL */
     PyObject *weakrefs;
-    CpsState *state;           /* borrowed */
-    const CpsActorOps *ops;    /* NULL for actors written in Python */
-    CpsRuntime *rt;            /* borrowed; set while started */
-    CpsLedger *ledger;         /* owned: where its new lineages are counted */
-    PyObject *name;            /* owned */
-    CpsQueuePool *pool;        /* owned */
-    CpsLogger *logger;         /* owned */
-    PyObject *threads;         /* owned: RestartPool */
-    PyObject *blockdiag_config; /* owned dict */
-    PyObject *input_types;     /* owned tuple; NULL until started */
-    PyObject *output_types;    /* owned tuple; NULL until started */
-    PyObject *required;        /* owned sequence of names, or NULL */
-    PyTypeObject *accepted;    /* borrowed: type of the last event that was found to be of an input type */
-    PyTypeObject *emitted;     /* borrowed: the same for output */
-    CpsList inboxes;           /* CpsInbox.actor_link */
-    CpsList pending;           /* CpsPending.actor_link */
-    CpsList blockers;          /* CpsWait of callers of block() */
-    CpsGraphPart *part;        /* owned reference: the cycle that it is part of, or NULL */
-    Py_ssize_t graph_index;    /* scratch of cps_graph_mark */
+    CpsState *state;              /* borrowed */
+    const CpsActorOps *ops;       /* NULL for actors written in Python */
+    CpsRuntime *rt;               /* borrowed; set while started */
+    CpsLedger *ledger;            /* owned: where its new lineages are counted */
+    PyObject *name;               /* owned */
+    CpsQueuePool *pool;           /* owned */
+    CpsLogger *logger;            /* owned */
+    PyObject *threads;            /* owned: RestartPool */
+    PyObject *blockdiag_config;   /* owned dict */
+    PyObject *input_types;        /* owned tuple; NULL until started */
+    PyObject *output_types;       /* owned tuple; NULL until started */
+    PyObject *required;           /* owned sequence of names, or NULL */
+    PyTypeObject *accepted;       /* borrowed: type of the last event that was found to be of an input type */
+    PyTypeObject *emitted;        /* borrowed: the same for output */
+    CpsList inboxes;              /* CpsInbox.actor_link */
+    CpsList pending;              /* CpsPending.actor_link */
+    CpsList blockers;             /* CpsWait of callers of block() */
+    CpsGraphPart *part;           /* owned reference: the cycle that it is part of, or NULL */
+    Py_ssize_t graph_index;       /* scratch of cps_graph_mark */
     Py_ssize_t size, concurrency; /* concurrency 0: no limit */
-    Py_ssize_t running;        /* consumes under way */
-    CpsList retries;           /* rescued events that wait for their second; see consume.c */
+    Py_ssize_t running;           /* consumes under way */
+    CpsList retries;              /* rescued events that wait for their second; see consume.c */
     long max_rescue;
     bool blocking_consume, rescue;
-    bool c_consume;            /* ops->consume is what runs */
+    bool c_consume; /* ops->consume is what runs */
     bool started, loop_ended, stopped;
-    bool named_unrouted;       /* the missing outbox was logged */
+    bool named_unrouted; /* the missing outbox was logged */
     bool is_log_actor;
     CpsActorCounters counters;
 };
@@ -96,13 +96,11 @@ cps_actor_check(CpsState *state, PyObject *object)
 /* --- for built-in actors ------------------------------------------------------------------------------------------------- */
 
 /* Entries for a built-in type: {"consume", ...} in its methods and the offset of its instance dict in its members. */
-PyObject *cps_actor_consume_method(PyObject *self, PyObject *const *args, Py_ssize_t count,
-                                   PyObject *kwnames);
+PyObject *cps_actor_consume_method(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames);
 #define CPS_CONSUME_METHOD                                                                  \
     {"consume", _PyCFunction_CAST(cps_actor_consume_method), METH_FASTCALL | METH_KEYWORDS, \
      "consume($self, event, /, *args, **kwargs)\n--\n\nTake one event."}
-#define CPS_ACTOR_MEMBERS                                              \
-    {"__dictoffset__", T_PYSSIZET, offsetof(CpsActor, dict), READONLY, NULL}
+#define CPS_ACTOR_MEMBERS {"__dictoffset__", T_PYSSIZET, offsetof(CpsActor, dict), READONLY, NULL}
 
 /* The Actor part of a tp_init: `args` are (name, size, ...) and what the subclass did not use itself. Returns 0 or -1. */
 int cps_actor_init(CpsActor *self, const CpsActorOps *ops, PyObject *args, PyObject *kwargs);
@@ -184,7 +182,7 @@ typedef enum { CPS_KIND_OUTBOUND, CPS_KIND_ERROR, CPS_KIND_LOGS } CpsQueueKind;
 
 /* Connect one queue by the rules of the four combinations. Names are str; `check_existing` raises QueueConnected instead of
  * sharing. `destination_name` already has its error_ or log_ prefix. Returns the queue (borrowed from the pool), or NULL. */
-CpsQueue *cps_connect(CpsActor *source, PyObject *source_name, CpsActor *destination,
-                      PyObject *destination_name, CpsQueueKind kind, bool check_existing);
+CpsQueue *cps_connect(CpsActor *source, PyObject *source_name, CpsActor *destination, PyObject *destination_name,
+                      CpsQueueKind kind, bool check_existing);
 
 #endif

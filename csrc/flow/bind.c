@@ -15,8 +15,8 @@ bind_find(PyObject *key, const char *const *names, Py_ssize_t count)
 
 /* Sort keywords into `values` and, those of other names, into `rest`. Returns 0, or -1 with TypeError set. */
 static int
-bind_keywords(const char *function, PyObject *kwargs, const char *const *names, Py_ssize_t count,
-              PyObject **values, PyObject *rest)
+bind_keywords(const char *function, PyObject *kwargs, const char *const *names, Py_ssize_t count, PyObject **values,
+              PyObject *rest)
 {
     PyObject *key, *value; /* borrowed */
     Py_ssize_t position = 0;
@@ -30,8 +30,7 @@ bind_keywords(const char *function, PyObject *kwargs, const char *const *names, 
             }
         }
         else if (values[index] != NULL) {
-            PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%s'", function,
-                         names[index]);
+            PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%s'", function, names[index]);
             return -1;
         }
         else {
@@ -60,9 +59,8 @@ bind_rest_args(PyObject *name, PyObject *args, Py_ssize_t from)
 }
 
 int
-cps_bind(const char *function, PyObject *args, PyObject *kwargs, const char *const *names,
-         Py_ssize_t count, Py_ssize_t required, PyObject **values, PyObject **rest_args,
-         PyObject **rest_kwargs)
+cps_bind(const char *function, PyObject *args, PyObject *kwargs, const char *const *names, Py_ssize_t count,
+         Py_ssize_t required, PyObject **values, PyObject **rest_args, PyObject **rest_kwargs)
 {
     Py_ssize_t given = PyTuple_GET_SIZE(args);
     PyObject *rest = PyDict_New();
@@ -79,8 +77,7 @@ cps_bind(const char *function, PyObject *args, PyObject *kwargs, const char *con
     }
     for (Py_ssize_t i = 0; i < required; i++) {
         if (values[i] == NULL) {
-            PyErr_Format(PyExc_TypeError, "%s() missing required argument: '%s'", function,
-                         names[i]);
+            PyErr_Format(PyExc_TypeError, "%s() missing required argument: '%s'", function, names[i]);
             goto error;
         }
     }

@@ -8,8 +8,7 @@
  * reference or NULL when not given. *rest_args becomes (values[0], further positionals...): values[0] is the actor's name, which
  * Actor wants first. *rest_kwargs: the keywords that are not in `names`. Both new. `function` names the type in errors.
  * Returns 0, or -1 with TypeError set. */
-int cps_bind(const char *function, PyObject *args, PyObject *kwargs, const char *const *names,
-             Py_ssize_t count, Py_ssize_t required, PyObject **values, PyObject **rest_args,
-             PyObject **rest_kwargs);
+int cps_bind(const char *function, PyObject *args, PyObject *kwargs, const char *const *names, Py_ssize_t count,
+             Py_ssize_t required, PyObject **values, PyObject **rest_args, PyObject **rest_kwargs);
 
 #endif

@@ -15,7 +15,7 @@ enum {
 
 /* An event that failed and is tried again a little later. */
 typedef struct {
-    CpsLink link;    /* in CpsActor.retries */
+    CpsLink link; /* in CpsActor.retries */
     CpsTimer *timer;
     CpsQueue *queue; /* owned */
     PyObject *event; /* owned; its delivery counts */
@@ -51,8 +51,7 @@ cps_inbox_schedule(CpsInbox *inbox)
 void
 cps_actor_schedule(CpsActor *self)
 {
-    for (CpsLink *link = cps_list_first(&self->inboxes); link != NULL;
-         link = cps_list_after(&self->inboxes, link)) {
+    for (CpsLink *link = cps_list_first(&self->inboxes); link != NULL; link = cps_list_after(&self->inboxes, link)) {
         cps_inbox_schedule(CPS_CONTAINER(link, CpsInbox, actor_link));
     }
 }
@@ -505,8 +504,7 @@ cps_actor_at_rest(CpsActor *self)
     if (self->running > 0 || !cps_list_empty(&self->pending) || !cps_list_empty(&self->retries)) {
         return false;
     }
-    for (CpsLink *link = cps_list_first(&self->inboxes); link != NULL;
-         link = cps_list_after(&self->inboxes, link)) {
+    for (CpsLink *link = cps_list_first(&self->inboxes); link != NULL; link = cps_list_after(&self->inboxes, link)) {
         if (cps_queue_length(CPS_CONTAINER(link, CpsInbox, actor_link)->queue) > 0) {
             return false;
         }
@@ -546,8 +544,7 @@ cps_actor_purge(CpsActor *self)
 {
     Py_ssize_t count = cps_actor_purge_own(self);
 
-    for (CpsLink *link = cps_list_first(&self->inboxes); link != NULL;
-         link = cps_list_after(&self->inboxes, link)) {
+    for (CpsLink *link = cps_list_first(&self->inboxes); link != NULL; link = cps_list_after(&self->inboxes, link)) {
         count += cps_queue_purge(CPS_CONTAINER(link, CpsInbox, actor_link)->queue, CPS_FATE_REPORTED);
     }
     return count;

@@ -7,15 +7,15 @@
 enum { NOT_VISITED = 0 };
 
 typedef struct {
-    CpsActor *actor;     /* borrowed: marking runs no Python code, so nobody lets go of it */
-    Py_ssize_t edges;    /* where its edges begin in Graph.edges; they end where those of the next node begin */
-    Py_ssize_t next;     /* the edge that the search follows next */
-    Py_ssize_t order;    /* when it was first visited, from 1; NOT_VISITED before */
-    Py_ssize_t lowest;   /* the earliest node in its component that is known to be reached from it */
-    Py_ssize_t caller;   /* the node that the search came from, or -1 */
-    bool stacked;        /* visited, its component not yet known */
-    bool loops;          /* sends to itself */
-    CpsGraphPart *part;  /* owned reference, or NULL */
+    CpsActor *actor;    /* borrowed: marking runs no Python code, so nobody lets go of it */
+    Py_ssize_t edges;   /* where its edges begin in Graph.edges; they end where those of the next node begin */
+    Py_ssize_t next;    /* the edge that the search follows next */
+    Py_ssize_t order;   /* when it was first visited, from 1; NOT_VISITED before */
+    Py_ssize_t lowest;  /* the earliest node in its component that is known to be reached from it */
+    Py_ssize_t caller;  /* the node that the search came from, or -1 */
+    bool stacked;       /* visited, its component not yet known */
+    bool loops;         /* sends to itself */
+    CpsGraphPart *part; /* owned reference, or NULL */
 } Node;
 
 typedef struct {
@@ -67,8 +67,7 @@ cps_graph_part_left(CpsGraphPart *part)
     if (part->inside-- != part->limit) {
         return; /* it was not full, so no gate was refused; or it is still too full */
     }
-    for (CpsLink *link = cps_list_first(&part->gates); link != NULL;
-         link = cps_list_after(&part->gates, link)) {
+    for (CpsLink *link = cps_list_first(&part->gates); link != NULL; link = cps_list_after(&part->gates, link)) {
         cps_inbox_schedule(CPS_CONTAINER(link, CpsInbox, gate_link));
     }
 }
@@ -159,12 +158,11 @@ each_sent_queue(Graph *graph, Py_ssize_t index, QueueVisitor visit)
 static int
 add_edges(Graph *graph, Py_ssize_t index, CpsQueue *queue)
 {
-    for (CpsLink *link = cps_list_first(&queue->inboxes); link != NULL;
-         link = cps_list_after(&queue->inboxes, link)) {
+    for (CpsLink *link = cps_list_first(&queue->inboxes); link != NULL; link = cps_list_after(&queue->inboxes, link)) {
         Py_ssize_t target = graph_node(graph, CPS_CONTAINER(link, CpsInbox, queue_link)->actor);
 
-        if (target < 0 || grow((void **)&graph->edges, graph->edge_count, &graph->edge_room,
-                               sizeof(*graph->edges)) < 0) {
+        if (target < 0 ||
+            grow((void **)&graph->edges, graph->edge_count, &graph->edge_room, sizeof(*graph->edges)) < 0) {
             return -1;
         }
         graph->edges[graph->edge_count++] = target;
@@ -315,8 +313,7 @@ mark_queue(Graph *graph, Py_ssize_t index, CpsQueue *queue)
 {
     CpsGraphPart *part = graph->nodes[index].part;
 
-    for (CpsLink *link = cps_list_first(&queue->inboxes); link != NULL;
-         link = cps_list_after(&queue->inboxes, link)) {
+    for (CpsLink *link = cps_list_first(&queue->inboxes); link != NULL; link = cps_list_after(&queue->inboxes, link)) {
         CpsActor *reader = CPS_CONTAINER(link, CpsInbox, queue_link)->actor;
 
         if (part != NULL && reader->part == part && queue->part != part) {
@@ -333,8 +330,7 @@ mark_inboxes(CpsActor *actor)
 {
     CpsGraphPart *part = actor->part;
 
-    for (CpsLink *link = cps_list_first(&actor->inboxes); link != NULL;
-         link = cps_list_after(&actor->inboxes, link)) {
+    for (CpsLink *link = cps_list_first(&actor->inboxes); link != NULL; link = cps_list_after(&actor->inboxes, link)) {
         CpsInbox *inbox = CPS_CONTAINER(link, CpsInbox, actor_link);
         bool is_gate = part != NULL && inbox->queue->part != part;
 

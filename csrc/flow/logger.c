@@ -11,8 +11,7 @@
 static bool
 logger_feeds_itself(const CpsLogger *self, const CpsQueue *queue)
 {
-    for (CpsLink *link = cps_list_first(&queue->inboxes); link != NULL;
-         link = cps_list_after(&queue->inboxes, link)) {
+    for (CpsLink *link = cps_list_first(&queue->inboxes); link != NULL; link = cps_list_after(&queue->inboxes, link)) {
         if (CPS_CONTAINER(link, CpsInbox, queue_link)->actor->logger == self) {
             return true;
         }
@@ -144,11 +143,10 @@ logger_call(PyObject *op, int level, PyObject *args, PyObject *kwargs)
     Py_RETURN_NONE;
 }
 
-#define LOGGER_METHOD(name, level)                             \
-    static PyObject *                                          \
-    logger_##name(PyObject *op, PyObject *args, PyObject *kwargs) \
-    {                                                          \
-        return logger_call(op, level, args, kwargs);           \
+#define LOGGER_METHOD(name, level)                                                 \
+    static PyObject *logger_##name(PyObject *op, PyObject *args, PyObject *kwargs) \
+    {                                                                              \
+        return logger_call(op, level, args, kwargs);                               \
     }
 
 LOGGER_METHOD(critical, CPS_LOG_CRITICAL)
@@ -252,10 +250,10 @@ logger_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-#define LOGGER_DOC(name, level)                                                               \
-    PyDoc_STR(name "($self, message, event=None, log_entry_id=None)\n--\n\n"                  \
-              "Log a message at level " level ". The record's id is log_entry_id, else the\n" \
-              "event's meta_id, else None.")
+#define LOGGER_DOC(name, level)                                                                    \
+    PyDoc_STR(name "($self, message, event=None, log_entry_id=None)\n--\n\n"                       \
+                   "Log a message at level " level ". The record's id is log_entry_id, else the\n" \
+                   "event's meta_id, else None.")
 
 static PyMethodDef logger_methods[] = {
     {"critical", _PyCFunction_CAST(logger_critical), METH_VARARGS | METH_KEYWORDS, LOGGER_DOC("critical", "50")},
@@ -281,19 +279,15 @@ static PyMemberDef logger_members[] = {
 };
 
 PyDoc_STRVAR(logger_doc,
-"Logger(name, queue_pool)\n--\n\n"
-"Puts a LogEvent on each queue of a pool for each message.\n\n"
-"name: str. queue_pool: _InternalQueuePool; TypeError for anything else. Logging never blocks.");
+             "Logger(name, queue_pool)\n--\n\n"
+             "Puts a LogEvent on each queue of a pool for each message.\n\n"
+             "name: str. queue_pool: _InternalQueuePool; TypeError for anything else. Logging never blocks.");
 
 static PyType_Slot logger_slots[] = {
-    {Py_tp_doc, (void *)logger_doc},
-    {Py_tp_init, logger_init},
-    {Py_tp_dealloc, logger_dealloc},
-    {Py_tp_traverse, logger_traverse},
-    {Py_tp_clear, logger_clear},
-    {Py_tp_methods, logger_methods},
-    {Py_tp_members, logger_members},
-    {0, NULL},
+    {Py_tp_doc, (void *)logger_doc}, {Py_tp_init, logger_init},
+    {Py_tp_dealloc, logger_dealloc}, {Py_tp_traverse, logger_traverse},
+    {Py_tp_clear, logger_clear},     {Py_tp_methods, logger_methods},
+    {Py_tp_members, logger_members}, {0, NULL},
 };
 
 static PyType_Spec logger_spec = {

@@ -42,10 +42,10 @@ cps_pool_add(CpsState *state, CpsInternalQueuePool *pool, PyObject *name, PyObje
 }
 
 PyDoc_STRVAR(pool_add_doc,
-"add($self, name, queue=None)\n--\n\n"
-"Put a queue into the pool under a name, replacing an older one, and return it.\n\n"
-"name: str. queue: Queue; None (default) for a new one with the pool's size. The placeholder's queue is\n"
-"removed and its content moved to the added one. Raises TypeError unless queue is a Queue.");
+             "add($self, name, queue=None)\n--\n\n"
+             "Put a queue into the pool under a name, replacing an older one, and return it.\n\n"
+             "name: str. queue: Queue; None (default) for a new one with the pool's size. The placeholder's queue is\n"
+             "removed and its content moved to the added one. Raises TypeError unless queue is a Queue.");
 
 static PyObject *
 pool_add(PyObject *op, PyObject *args, PyObject *kwargs)
@@ -148,20 +148,16 @@ static PyMemberDef pool_members[] = {
 };
 
 PyDoc_STRVAR(pool_doc,
-"_InternalQueuePool(placeholder=None, size=0, *args, **kwargs)\n--\n\n"
-"A dict of queues by name, in the order of connection.\n\n"
-"placeholder: str, name of a queue that is made at once and collects elements until a real queue is\n"
-"added. size: int, maxsize of the queues made here; 0 for no limit.");
+             "_InternalQueuePool(placeholder=None, size=0, *args, **kwargs)\n--\n\n"
+             "A dict of queues by name, in the order of connection.\n\n"
+             "placeholder: str, name of a queue that is made at once and collects elements until a real queue is\n"
+             "added. size: int, maxsize of the queues made here; 0 for no limit.");
 
 static PyType_Slot pool_slots[] = {
-    {Py_tp_doc, (void *)pool_doc},
-    {Py_tp_init, pool_init},
-    {Py_tp_dealloc, pool_dealloc},
-    {Py_tp_traverse, pool_traverse},
-    {Py_tp_clear, pool_clear},
-    {Py_tp_methods, pool_methods},
-    {Py_tp_members, pool_members},
-    {0, NULL},
+    {Py_tp_doc, (void *)pool_doc}, {Py_tp_init, pool_init},
+    {Py_tp_dealloc, pool_dealloc}, {Py_tp_traverse, pool_traverse},
+    {Py_tp_clear, pool_clear},     {Py_tp_methods, pool_methods},
+    {Py_tp_members, pool_members}, {0, NULL},
 };
 
 static PyType_Spec pool_spec = {
@@ -310,13 +306,11 @@ static PyMethodDef queuepool_methods[] = {
     {"list_all_queues", queuepool_list_all, METH_NOARGS,
      PyDoc_STR("list_all_queues($self, /)\n--\n\n"
                "A list of all queues: inbound, outbound, error, logs, in this order.")},
-    {"join", queuepool_join, METH_NOARGS,
-     PyDoc_STR("join($self, /)\n--\n\nWait until each of the queues was empty.")},
+    {"join", queuepool_join, METH_NOARGS, PyDoc_STR("join($self, /)\n--\n\nWait until each of the queues was empty.")},
     {NULL, NULL, 0, NULL},
 };
 
-#define POOL_MEMBER(name, field, text) \
-    {name, T_OBJECT_EX, offsetof(CpsQueuePool, field), READONLY, PyDoc_STR(text)}
+#define POOL_MEMBER(name, field, text) {name, T_OBJECT_EX, offsetof(CpsQueuePool, field), READONLY, PyDoc_STR(text)}
 
 static PyMemberDef queuepool_members[] = {
     POOL_MEMBER("inbound", inbound, "Queues that the actor consumes."),
@@ -334,18 +328,14 @@ static PyMemberDef queuepool_members[] = {
 };
 
 PyDoc_STRVAR(queuepool_doc,
-"QueuePool(size=0)\n--\n\n"
-"The queues of an actor.\n\nsize: int, maxsize of the queues made here; 0 (default) for no limit.");
+             "QueuePool(size=0)\n--\n\n"
+             "The queues of an actor.\n\nsize: int, maxsize of the queues made here; 0 (default) for no limit.");
 
 static PyType_Slot queuepool_slots[] = {
-    {Py_tp_doc, (void *)queuepool_doc},
-    {Py_tp_init, queuepool_init},
-    {Py_tp_dealloc, queuepool_dealloc},
-    {Py_tp_traverse, queuepool_traverse},
-    {Py_tp_clear, queuepool_clear},
-    {Py_tp_methods, queuepool_methods},
-    {Py_tp_members, queuepool_members},
-    {0, NULL},
+    {Py_tp_doc, (void *)queuepool_doc}, {Py_tp_init, queuepool_init},
+    {Py_tp_dealloc, queuepool_dealloc}, {Py_tp_traverse, queuepool_traverse},
+    {Py_tp_clear, queuepool_clear},     {Py_tp_methods, queuepool_methods},
+    {Py_tp_members, queuepool_members}, {0, NULL},
 };
 
 static PyType_Spec queuepool_spec = {

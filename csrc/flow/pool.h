@@ -13,7 +13,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *dict;                                 /* owned; may be NULL */
+    PyObject *dict;                                          /* owned; may be NULL */
     CpsInternalQueuePool *inbound, *outbound, *error, *logs; /* owned */
     Py_ssize_t size;
 } CpsQueuePool;

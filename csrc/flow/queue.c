@@ -7,8 +7,8 @@
 #include <uv.h>
 
 enum {
-    SAMPLE_EVERY = 64,       /* of that many elements, one is timed */
-    LOG_LIMIT = 100 * 1000,  /* log records kept when nobody takes them; then the oldest go */
+    SAMPLE_EVERY = 64,      /* of that many elements, one is timed */
+    LOG_LIMIT = 100 * 1000, /* log records kept when nobody takes them; then the oldest go */
 };
 
 static CpsWait *
@@ -400,10 +400,10 @@ queue_parse_wait(bool block, PyObject *timeout, double *seconds)
 }
 
 PyDoc_STRVAR(queue_put_doc,
-"put($self, element, block=True, timeout=None)\n--\n\n"
-"Add an element at the end.\n\n"
-"block: wait for room while the queue is full. timeout: seconds to wait at most, int or float;\n"
-"None (default) for no limit. Raises QueueFull when there is still no room.");
+             "put($self, element, block=True, timeout=None)\n--\n\n"
+             "Add an element at the end.\n\n"
+             "block: wait for room while the queue is full. timeout: seconds to wait at most, int or float;\n"
+             "None (default) for no limit. Raises QueueFull when there is still no room.");
 
 static PyObject *
 queue_put(PyObject *op, PyObject *args, PyObject *kwargs)
@@ -414,15 +414,13 @@ queue_put(PyObject *op, PyObject *args, PyObject *kwargs)
     int block = 1;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pO:put", keywords, &element, &block, &timeout) ||
-        queue_parse_wait(block, timeout, &seconds) < 0 ||
-        cps_queue_put((CpsQueue *)op, element, seconds) < 0) {
+        queue_parse_wait(block, timeout, &seconds) < 0 || cps_queue_put((CpsQueue *)op, element, seconds) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(queue_put_nowait_doc,
-"put_nowait($self, element, /)\n--\n\nput(element, block=False). Raises QueueFull.");
+PyDoc_STRVAR(queue_put_nowait_doc, "put_nowait($self, element, /)\n--\n\nput(element, block=False). Raises QueueFull.");
 
 static PyObject *
 queue_put_nowait(PyObject *op, PyObject *element)
@@ -469,10 +467,10 @@ queue_wait_for_element(CpsQueue *queue, double seconds)
 }
 
 PyDoc_STRVAR(queue_get_doc,
-"get($self, block=False, timeout=None)\n--\n\n"
-"Remove and return the oldest element.\n\n"
-"block: wait for one while the queue is empty (not by default). timeout: seconds to wait at most,\n"
-"int or float; None (default) for no limit; ignored unless block. Raises QueueEmpty.");
+             "get($self, block=False, timeout=None)\n--\n\n"
+             "Remove and return the oldest element.\n\n"
+             "block: wait for one while the queue is empty (not by default). timeout: seconds to wait at most,\n"
+             "int or float; None (default) for no limit; ignored unless block. Raises QueueEmpty.");
 
 static PyObject *
 queue_get(PyObject *op, PyObject *args, PyObject *kwargs)
@@ -494,8 +492,7 @@ queue_get(PyObject *op, PyObject *args, PyObject *kwargs)
     return element == NULL ? NULL : queue_delivered(self, element);
 }
 
-PyDoc_STRVAR(queue_get_nowait_doc,
-"get_nowait($self, /)\n--\n\nget(block=False). Raises QueueEmpty.");
+PyDoc_STRVAR(queue_get_nowait_doc, "get_nowait($self, /)\n--\n\nget(block=False). Raises QueueEmpty.");
 
 static PyObject *
 queue_get_nowait(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -551,9 +548,9 @@ cps_queue_wait_for_room(CpsQueue *queue, double seconds)
 }
 
 PyDoc_STRVAR(queue_peek_doc,
-"peek($self, block=True, timeout=None)\n--\n\n"
-"Return the oldest element without removing it; waits for one as get(block, timeout) does.\n"
-"Raises QueueEmpty.");
+             "peek($self, block=True, timeout=None)\n--\n\n"
+             "Return the oldest element without removing it; waits for one as get(block, timeout) does.\n"
+             "Raises QueueEmpty.");
 
 static PyObject *
 queue_peek(PyObject *op, PyObject *args, PyObject *kwargs)
@@ -583,8 +580,7 @@ queue_wait_until(PyObject *op, bool (*reached)(const CpsQueue *))
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(queue_wait_until_content_doc,
-"wait_until_content($self, /)\n--\n\nWait until something is in the queue.");
+PyDoc_STRVAR(queue_wait_until_content_doc, "wait_until_content($self, /)\n--\n\nWait until something is in the queue.");
 
 static PyObject *
 queue_wait_until_content(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -592,8 +588,7 @@ queue_wait_until_content(PyObject *op, PyObject *Py_UNUSED(ignored))
     return queue_wait_until(op, queue_has_content);
 }
 
-PyDoc_STRVAR(queue_wait_until_empty_doc,
-"wait_until_empty($self, /)\n--\n\nWait until nothing is in the queue.");
+PyDoc_STRVAR(queue_wait_until_empty_doc, "wait_until_empty($self, /)\n--\n\nWait until nothing is in the queue.");
 
 static PyObject *
 queue_wait_until_empty(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -601,8 +596,7 @@ queue_wait_until_empty(PyObject *op, PyObject *Py_UNUSED(ignored))
     return queue_wait_until(op, queue_is_empty);
 }
 
-PyDoc_STRVAR(queue_wait_until_free_doc,
-"wait_until_free($self, /)\n--\n\nWait until at least one place is free.");
+PyDoc_STRVAR(queue_wait_until_free_doc, "wait_until_free($self, /)\n--\n\nWait until at least one place is free.");
 
 static PyObject *
 queue_wait_until_free(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -611,9 +605,9 @@ queue_wait_until_free(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(queue_dump_doc,
-"dump($self, other_queue, /)\n--\n\n"
-"Move all waiting elements to the end of other_queue, in order and past its bound; nothing happens when\n"
-"that is the queue itself. Raises TypeError unless other_queue is a Queue.");
+             "dump($self, other_queue, /)\n--\n\n"
+             "Move all waiting elements to the end of other_queue, in order and past its bound; nothing happens when\n"
+             "that is the queue itself. Raises TypeError unless other_queue is a Queue.");
 
 static PyObject *
 queue_dump(PyObject *op, PyObject *other)
@@ -668,10 +662,8 @@ static PyMethodDef queue_methods[] = {
     {"next", queue_next_method, METH_NOARGS,
      PyDoc_STR("next($self, /)\n--\n\nget() without waiting. Raises QueueEmpty.")},
     {"peek", _PyCFunction_CAST(queue_peek), METH_VARARGS | METH_KEYWORDS, queue_peek_doc},
-    {"qsize", queue_qsize, METH_NOARGS,
-     PyDoc_STR("qsize($self, /)\n--\n\nHow many elements wait.")},
-    {"empty", queue_empty, METH_NOARGS,
-     PyDoc_STR("empty($self, /)\n--\n\nWhether nothing waits.")},
+    {"qsize", queue_qsize, METH_NOARGS, PyDoc_STR("qsize($self, /)\n--\n\nHow many elements wait.")},
+    {"empty", queue_empty, METH_NOARGS, PyDoc_STR("empty($self, /)\n--\n\nWhether nothing waits.")},
     {"full", queue_full, METH_NOARGS,
      PyDoc_STR("full($self, /)\n--\n\nWhether maxsize elements or more wait; never for maxsize 0.")},
     {"wait_until_content", queue_wait_until_content, METH_NOARGS, queue_wait_until_content_doc},
@@ -700,8 +692,8 @@ queue_repr(PyObject *op)
 {
     CpsQueue *self = (CpsQueue *)op;
 
-    return PyUnicode_FromFormat("<%s %R: %zd of %zd>", Py_TYPE(op)->tp_name, self->name,
-                                cps_queue_length(self), self->maxsize);
+    return PyUnicode_FromFormat("<%s %R: %zd of %zd>", Py_TYPE(op)->tp_name, self->name, cps_queue_length(self),
+                                self->maxsize);
 }
 
 /* 1 when `type` has the method that Queue itself has, 0 when it overrides it, -1 with an exception set. */
@@ -868,8 +860,8 @@ queue_set_maxsize(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 }
 
 static PyGetSetDef queue_getset[] = {
-    {"maxsize", queue_get_maxsize, queue_set_maxsize,
-     PyDoc_STR("int: how many elements may wait; 0 for no limit."), NULL},
+    {"maxsize", queue_get_maxsize, queue_set_maxsize, PyDoc_STR("int: how many elements may wait; 0 for no limit."),
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -881,27 +873,17 @@ static PyMemberDef queue_members[] = {
 };
 
 PyDoc_STRVAR(queue_doc,
-"Queue(name, maxsize=None, *args, **kwargs)\n--\n\n"
-"A named first-in, first-out queue.\n\n"
-"name: str. maxsize: int, how many elements may wait; 0 or None (default) for no limit. Further\n"
-"arguments are ignored. Other threads may put and get; in a greenlet, waiting lets others run.");
+             "Queue(name, maxsize=None, *args, **kwargs)\n--\n\n"
+             "A named first-in, first-out queue.\n\n"
+             "name: str. maxsize: int, how many elements may wait; 0 or None (default) for no limit. Further\n"
+             "arguments are ignored. Other threads may put and get; in a greenlet, waiting lets others run.");
 
 static PyType_Slot queue_slots[] = {
-    {Py_tp_doc, (void *)queue_doc},
-    {Py_tp_new, queue_new},
-    {Py_tp_init, queue_init},
-    {Py_tp_dealloc, queue_dealloc},
-    {Py_tp_traverse, queue_traverse},
-    {Py_tp_clear, queue_clear},
-    {Py_tp_repr, queue_repr},
-    {Py_tp_iter, PyObject_SelfIter},
-    {Py_tp_iternext, queue_next},
-    {Py_tp_methods, queue_methods},
-    {Py_tp_members, queue_members},
-    {Py_tp_getset, queue_getset},
-    {Py_sq_length, queue_length},
-    {Py_nb_bool, queue_bool},
-    {0, NULL},
+    {Py_tp_doc, (void *)queue_doc}, {Py_tp_new, queue_new},           {Py_tp_init, queue_init},
+    {Py_tp_dealloc, queue_dealloc}, {Py_tp_traverse, queue_traverse}, {Py_tp_clear, queue_clear},
+    {Py_tp_repr, queue_repr},       {Py_tp_iter, PyObject_SelfIter},  {Py_tp_iternext, queue_next},
+    {Py_tp_methods, queue_methods}, {Py_tp_members, queue_members},   {Py_tp_getset, queue_getset},
+    {Py_sq_length, queue_length},   {Py_nb_bool, queue_bool},         {0, NULL},
 };
 
 static PyType_Spec queue_spec = {

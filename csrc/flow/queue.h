@@ -21,33 +21,33 @@ typedef enum {
 
 typedef struct {
     uint64_t in, out, dropped;
-    uint64_t highest;          /* greatest depth seen */
-    uint64_t sampled;          /* elements whose waiting time was measured */
-    uint64_t waited_ns;        /* sum over those */
+    uint64_t highest;   /* greatest depth seen */
+    uint64_t sampled;   /* elements whose waiting time was measured */
+    uint64_t waited_ns; /* sum over those */
 } CpsQueueCounters;
 
 typedef struct CpsQueue {
     PyObject_HEAD
-    PyObject *dict;        /* owned: attributes set by scripts; may be NULL */
+    PyObject *dict; /* owned: attributes set by scripts; may be NULL */
     PyObject *weakrefs;
-    CpsState *state;       /* borrowed */
-    PyObject *name;        /* owned */
-    CpsRing ring;          /* owned references to the elements */
-    Py_ssize_t maxsize;    /* 0: no limit */
-    CpsList putters;       /* CpsWait whose item waits for a place */
-    CpsList getters;       /* CpsWait that gets the next element as its item */
-    CpsList watchers;      /* CpsWait that looks again after every change */
-    CpsList inboxes;       /* CpsInbox.queue_link: the actors that consume this queue, in turn */
-    CpsList blocked;       /* CpsPending.link: actors whose sends wait for a place */
+    CpsState *state;    /* borrowed */
+    PyObject *name;     /* owned */
+    CpsRing ring;       /* owned references to the elements */
+    Py_ssize_t maxsize; /* 0: no limit */
+    CpsList putters;    /* CpsWait whose item waits for a place */
+    CpsList getters;    /* CpsWait that gets the next element as its item */
+    CpsList watchers;   /* CpsWait that looks again after every change */
+    CpsList inboxes;    /* CpsInbox.queue_link: the actors that consume this queue, in turn */
+    CpsList blocked;    /* CpsPending.link: actors whose sends wait for a place */
     CpsQueueCounters counters;
     uint64_t sample_at;    /* counters.in of the element being measured; 0 when none is */
     uint64_t sample_start; /* uv_hrtime of its put */
-    PyObject *also;        /* owned list of Queue, or NULL: each gets its own copy of every event that is sent to this one */
-    CpsGraphPart *part;    /* owned reference: the cycle it runs inside, where a consume never waits; or NULL */
-    uint8_t on_full;       /* CpsOnFull */
-    bool carries_log;      /* log records: never waits, no lineage */
-    bool actors_turn;      /* whether room goes to a CpsPending next, or to a putter */
-    bool plain_put;        /* the class does not override put */
+    PyObject *also; /* owned list of Queue, or NULL: each gets its own copy of every event that is sent to this one */
+    CpsGraphPart *part; /* owned reference: the cycle it runs inside, where a consume never waits; or NULL */
+    uint8_t on_full;    /* CpsOnFull */
+    bool carries_log;   /* log records: never waits, no lineage */
+    bool actors_turn;   /* whether room goes to a CpsPending next, or to a putter */
+    bool plain_put;     /* the class does not override put */
     bool plain_get;
 } CpsQueue;
 
@@ -65,10 +65,10 @@ int cps_queue_push(CpsQueue *queue, PyObject **element_p);
 
 /* Who sends, and so what a full queue means. */
 typedef enum {
-    CPS_SENDER_C,       /* a C consume: never waits */
+    CPS_SENDER_C,        /* a C consume: never waits */
     CPS_SENDER_C_SOURCE, /* C code outside a consume: never waits either, but keeps to the bound in a cycle */
-    CPS_SENDER_CONSUME, /* a Python consume: waits, but not on an edge inside a cycle */
-    CPS_SENDER_SOURCE,  /* anything else: waits */
+    CPS_SENDER_CONSUME,  /* a Python consume: waits, but not on an edge inside a cycle */
+    CPS_SENDER_SOURCE,   /* anything else: waits */
 } CpsSender;
 
 /* What a send does: by the queue's policy add, wait for room, drop, or raise QueueFull. Takes *element_p: it becomes NULL when done

@@ -193,7 +193,8 @@ send_check(CpsActor *self, PyObject *event)
     }
     fits = PyObject_IsInstance(event, types);
     if (fits == 0) {
-        cps_raise(self->state, CPS_INVALID_ACTOR_OUTPUT, "Event was of type '%S', expected '%S'", Py_TYPE(event), types);
+        cps_raise(self->state, CPS_INVALID_ACTOR_OUTPUT, "Event was of type '%S', expected '%S'", Py_TYPE(event),
+                  types);
     }
     else if (fits > 0 && self->output_types != NULL) {
         self->emitted = Py_TYPE(event);
@@ -295,7 +296,8 @@ send_parse_queues(PyObject *queues, PyObject *queue)
     if (queues == NULL || queues == Py_None) {
         return NULL;
     }
-    return PyDict_Check(queues) ? PyDict_Values(queues) : PySequence_Fast(queues, "queues must be an iterable of queues");
+    return PyDict_Check(queues) ? PyDict_Values(queues)
+                                : PySequence_Fast(queues, "queues must be an iterable of queues");
 }
 
 PyObject *
@@ -322,7 +324,8 @@ cps_actor_send_event_method(PyObject *op, PyObject *const *args, Py_ssize_t coun
         status = check && send_check(self, values[0]) < 0 ? -1 : send_outbound(self, values[0], false);
     }
     else {
-        status = send_to(self, values[0], PySequence_Fast_ITEMS(queues), PySequence_Fast_GET_SIZE(queues), check, false);
+        status =
+            send_to(self, values[0], PySequence_Fast_ITEMS(queues), PySequence_Fast_GET_SIZE(queues), check, false);
         Py_DECREF(queues);
     }
     return status < 0 ? NULL : Py_NewRef(Py_None);
@@ -349,7 +352,8 @@ cps_actor_send_error_method(PyObject *op, PyObject *const *args, Py_ssize_t coun
         status = send_errors(self, values[0], false);
     }
     else {
-        status = send_to(self, values[0], PySequence_Fast_ITEMS(queues), PySequence_Fast_GET_SIZE(queues), false, false);
+        status =
+            send_to(self, values[0], PySequence_Fast_ITEMS(queues), PySequence_Fast_GET_SIZE(queues), false, false);
         Py_DECREF(queues);
     }
     return status < 0 ? NULL : Py_NewRef(Py_None);

@@ -19,13 +19,13 @@ typedef struct {
     PyObject *dict;
     PyObject *weakrefs;
     CpsReady ready;
-    CpsState *state;        /* borrowed */
-    CpsRuntime *rt;         /* borrowed; NULL once ended */
-    CpsRestartPool *pool;   /* owned */
+    CpsState *state;                    /* borrowed */
+    CpsRuntime *rt;                     /* borrowed; NULL once ended */
+    CpsRestartPool *pool;               /* owned */
     PyObject *function, *args, *kwargs; /* owned */
-    PyObject *value;        /* owned: what the function returned */
-    PyObject *exception;    /* owned: what ended it */
-    CpsList joiners;        /* CpsWait */
+    PyObject *value;                    /* owned: what the function returned */
+    PyObject *exception;                /* owned: what ended it */
+    CpsList joiners;                    /* CpsWait */
     bool restart, started, ended, killed;
 } CpsTask;
 
@@ -275,7 +275,8 @@ static PyMethodDef task_methods[] = {
     {"join", task_join, METH_VARARGS,
      PyDoc_STR("join(timeout=None)\n\nWait until it has ended, or for timeout seconds.")},
     {"get", task_get, METH_VARARGS,
-     PyDoc_STR("get(timeout=None)\n\nWait for its end; return its value or raise what it raised. Raises TimeoutError.")},
+     PyDoc_STR(
+         "get(timeout=None)\n\nWait for its end; return its value or raise what it raised. Raises TimeoutError.")},
     {"kill", task_kill, METH_VARARGS,
      PyDoc_STR("kill()\n\nRaise GreenletExit in it where it blocks, and do not restart it.")},
     {"ready", task_ready, METH_NOARGS, PyDoc_STR("ready($self, /)\n--\n\nWhether it has ended.")},
@@ -327,10 +328,10 @@ threads_take_restart(PyObject *kwargs)
 }
 
 PyDoc_STRVAR(threads_spawn_doc,
-"spawn(function, *args, restart=True, **kwargs)\n\n"
-"Run function(*args, **kwargs) in a greenlet of its own and return its Task.\n\n"
-"restart: when it raises, log that, wait a second, and call it again; a function that returns is not\n"
-"restarted.");
+             "spawn(function, *args, restart=True, **kwargs)\n\n"
+             "Run function(*args, **kwargs) in a greenlet of its own and return its Task.\n\n"
+             "restart: when it raises, log that, wait a second, and call it again; a function that returns is not\n"
+             "restarted.");
 
 static PyObject *
 threads_spawn(PyObject *op, PyObject *args, PyObject *kwargs)
@@ -507,22 +508,17 @@ static PyMemberDef threads_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
-PyDoc_STRVAR(threads_doc,
-"RestartPool(size=None, logger=None, sleep_interval=1)\n--\n\n"
-"Runs functions in greenlets of their own, and restarts those that raise.\n\n"
-"size: accepted and not used. logger: Logger for what goes wrong. sleep_interval: float, seconds between a\n"
-"crash and the restart.");
+PyDoc_STRVAR(
+    threads_doc,
+    "RestartPool(size=None, logger=None, sleep_interval=1)\n--\n\n"
+    "Runs functions in greenlets of their own, and restarts those that raise.\n\n"
+    "size: accepted and not used. logger: Logger for what goes wrong. sleep_interval: float, seconds between a\n"
+    "crash and the restart.");
 
 static PyType_Slot threads_slots[] = {
-    {Py_tp_doc, (void *)threads_doc},
-    {Py_tp_init, threads_init},
-    {Py_tp_dealloc, threads_dealloc},
-    {Py_tp_traverse, threads_traverse},
-    {Py_tp_clear, threads_clear},
-    {Py_tp_methods, threads_methods},
-    {Py_tp_members, threads_members},
-    {Py_sq_length, threads_length},
-    {0, NULL},
+    {Py_tp_doc, (void *)threads_doc},   {Py_tp_init, threads_init},     {Py_tp_dealloc, threads_dealloc},
+    {Py_tp_traverse, threads_traverse}, {Py_tp_clear, threads_clear},   {Py_tp_methods, threads_methods},
+    {Py_tp_members, threads_members},   {Py_sq_length, threads_length}, {0, NULL},
 };
 
 static PyType_Spec threads_spec = {

@@ -103,9 +103,8 @@ gevent_open_descriptors(CpsRuntime *rt)
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
     }
-    return gevent_watch(data->epoll_fd, uv_backend_fd(&rt->loop)) < 0
-               ? -1
-               : gevent_watch(data->epoll_fd, data->timer_fd);
+    return gevent_watch(data->epoll_fd, uv_backend_fd(&rt->loop)) < 0 ? -1
+                                                                      : gevent_watch(data->epoll_fd, data->timer_fd);
 }
 
 /* Start watcher = hub.loop.io(epoll_fd, READ) with our tick. */

@@ -34,8 +34,7 @@ native_attach(CpsRuntime *rt)
 static void
 native_detach(CpsRuntime *rt)
 {
-    if (!cps_fiber_finished(rt->hub) &&
-        (cps_fiber_adopt(rt->hub) < 0 || cps_fiber_kill(rt->hub) < 0)) {
+    if (!cps_fiber_finished(rt->hub) && (cps_fiber_adopt(rt->hub) < 0 || cps_fiber_kill(rt->hub) < 0)) {
         PyErr_WriteUnraisable(rt->hub);
     }
     Py_CLEAR(rt->hub);

@@ -10,10 +10,10 @@
 _Thread_local CpsRuntime *cps_runtime_of_thread;
 
 enum {
-    SLICE_NS = 300 * 1000,           /* how long workers drain before the loop is polled */
-    SLICE_EVENTS = 8,                /* events between two looks at the clock */
-    POLL_NS = 100 * 1000,            /* with work at hand, poll no more often */
-    GIL_NS = 5 * 1000 * 1000,        /* other Python threads wait no longer for C actors */
+    SLICE_NS = 300 * 1000,    /* how long workers drain before the loop is polled */
+    SLICE_EVENTS = 8,         /* events between two looks at the clock */
+    POLL_NS = 100 * 1000,     /* with work at hand, poll no more often */
+    GIL_NS = 5 * 1000 * 1000, /* other Python threads wait no longer for C actors */
 };
 
 /* --- life ----------------------------------------------------------------------------------------------------------------------- */
@@ -125,9 +125,8 @@ runtime_free(CpsRuntime *rt)
 static bool
 runtime_unused(const CpsRuntime *rt)
 {
-    return rt->users == 0 && rt->offloads == 0 && rt->running == NULL &&
-           cps_list_empty(&rt->busy) && cps_list_empty(&rt->main_waits) &&
-           cps_list_empty(&rt->completions);
+    return rt->users == 0 && rt->offloads == 0 && rt->running == NULL && cps_list_empty(&rt->busy) &&
+           cps_list_empty(&rt->main_waits) && cps_list_empty(&rt->completions);
 }
 
 CpsRuntime *
@@ -251,8 +250,7 @@ runtime_throw_in_main(CpsRuntime *rt)
     if (exc == NULL) {
         return 0;
     }
-    fiber = first != NULL ? Py_NewRef(CPS_CONTAINER(first, CpsWait, main_link)->fiber)
-                          : cps_fiber_parent(rt->hub);
+    fiber = first != NULL ? Py_NewRef(CPS_CONTAINER(first, CpsWait, main_link)->fiber) : cps_fiber_parent(rt->hub);
     if (fiber == NULL) {
         return 0; /* nobody to tell yet */
     }
@@ -344,8 +342,7 @@ runtime_run(CpsRuntime *rt)
         return -1;
     }
     if (rt->abandoned) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "a forked child has no running pipeline: end it with os._exit()");
+        PyErr_SetString(PyExc_RuntimeError, "a forked child has no running pipeline: end it with os._exit()");
         return -1;
     }
     return 0;
@@ -406,15 +403,17 @@ runtime_at_exit(PyObject *module, PyObject *Py_UNUSED(ignored))
 }
 
 static PyMethodDef runtime_after_fork_def = {
-    "_after_fork_in_child", runtime_after_fork, METH_NOARGS, NULL,
+    "_after_fork_in_child",
+    runtime_after_fork,
+    METH_NOARGS,
+    NULL,
 };
 
 static PyMethodDef runtime_at_exit_def = {"_at_exit", runtime_at_exit, METH_NOARGS, NULL};
 
 /* module.register(function), or with the keyword `keyword`. */
 static int
-runtime_register(PyObject *module, PyMethodDef *def, const char *register_in, const char *method,
-                 const char *keyword)
+runtime_register(PyObject *module, PyMethodDef *def, const char *register_in, const char *method, const char *keyword)
 {
     PyObject *function = PyCFunction_NewEx(def, module, NULL);
     PyObject *target = function == NULL ? NULL : PyImport_ImportModule(register_in);
@@ -437,8 +436,7 @@ int
 cps_runtime_setup(PyObject *module, CpsState *state)
 {
     cps_list_init(&state->runtimes);
-    if (runtime_register(module, &runtime_after_fork_def, "os", "register_at_fork",
-                         "after_in_child") < 0) {
+    if (runtime_register(module, &runtime_after_fork_def, "os", "register_at_fork", "after_in_child") < 0) {
         return -1;
     }
     return runtime_register(module, &runtime_at_exit_def, "atexit", "register", NULL);

@@ -41,36 +41,36 @@ typedef struct CpsCompletion {
 struct CpsRuntime {
     CpsState *state; /* borrowed: the module outlives its runtimes */
     uv_loop_t loop;
-    uv_async_t async;         /* wakes the loop up, from any thread */
-    CpsList completions;      /* CpsCompletion; appended by callbacks */
-    CpsList wakes;            /* CpsWait: fibers to resume */
-    CpsList ready;            /* CpsReady */
-    CpsList idle;             /* CpsWorker: parked in the pool, most recent first */
+    uv_async_t async;    /* wakes the loop up, from any thread */
+    CpsList completions; /* CpsCompletion; appended by callbacks */
+    CpsList wakes;       /* CpsWait: fibers to resume */
+    CpsList ready;       /* CpsReady */
+    CpsList idle;        /* CpsWorker: parked in the pool, most recent first */
     Py_ssize_t idle_count;
-    CpsList busy;             /* CpsWorker: started and not idle */
-    CpsWorker *drainer;       /* borrowed; the worker that drains the ready ring now, or NULL */
-    CpsWorker *running;       /* borrowed; the worker that the hub switched to, or NULL */
-    PyObject *hub;            /* owned greenlet that blocking calls switch to */
-    const CpsHost *host;      /* who drives: our own hub, or gevent's */
-    void *host_data;          /* the host's own */
-    CpsHeap timers;           /* CpsTimer by deadline */
-    uv_timer_t alarm;         /* wakes the loop for the earliest of them */
-    Py_ssize_t offloads;      /* pieces of work in the thread pool */
-    PyObject *pending_error;  /* owned: BaseException to raise in the main waiter */
-    CpsList main_waits;       /* CpsWait of fibers that are not workers, oldest first */
-    Py_ssize_t users;         /* started actors, running directors, tasks: alive while > 0 */
-    uint64_t slice_end;       /* uv_hrtime when the running slice is over */
-    int slice_budget;         /* events until the clock is read again */
+    CpsList busy;            /* CpsWorker: started and not idle */
+    CpsWorker *drainer;      /* borrowed; the worker that drains the ready ring now, or NULL */
+    CpsWorker *running;      /* borrowed; the worker that the hub switched to, or NULL */
+    PyObject *hub;           /* owned greenlet that blocking calls switch to */
+    const CpsHost *host;     /* who drives: our own hub, or gevent's */
+    void *host_data;         /* the host's own */
+    CpsHeap timers;          /* CpsTimer by deadline */
+    uv_timer_t alarm;        /* wakes the loop for the earliest of them */
+    Py_ssize_t offloads;     /* pieces of work in the thread pool */
+    PyObject *pending_error; /* owned: BaseException to raise in the main waiter */
+    CpsList main_waits;      /* CpsWait of fibers that are not workers, oldest first */
+    Py_ssize_t users;        /* started actors, running directors, tasks: alive while > 0 */
+    uint64_t slice_end;      /* uv_hrtime when the running slice is over */
+    int slice_budget;        /* events until the clock is read again */
     bool slice_over;
-    bool polling;             /* the loop may be blocked without the GIL */
-    bool has_doomed;          /* some worker is to be ended by the hub */
-    bool in_turn;             /* the hub is in the middle of one */
+    bool polling;    /* the loop may be blocked without the GIL */
+    bool has_doomed; /* some worker is to be ended by the hub */
+    bool in_turn;    /* the hub is in the middle of one */
     bool closing;
-    bool abandoned;           /* a fork's child: the loop belongs to the parent */
-    uint64_t gil_released_at; /* uv_hrtime */
-    uint64_t polled_at;       /* uv_hrtime */
-    CpsLink state_link;       /* in CpsState.runtimes */
-    unsigned long thread;     /* PyThread ident */
+    bool abandoned;             /* a fork's child: the loop belongs to the parent */
+    uint64_t gil_released_at;   /* uv_hrtime */
+    uint64_t polled_at;         /* uv_hrtime */
+    CpsLink state_link;         /* in CpsState.runtimes */
+    unsigned long thread;       /* PyThread ident */
     struct CpsSignals *signals; /* owned; NULL outside the main thread */
 };
 
@@ -137,9 +137,8 @@ int cps_runtime_turn(CpsRuntime *rt, bool may_block);
 static inline bool
 cps_runtime_has_work(const CpsRuntime *rt)
 {
-    return !cps_list_empty(&rt->ready) || !cps_list_empty(&rt->wakes) ||
-           !cps_list_empty(&rt->completions) || rt->pending_error != NULL ||
-           rt->has_doomed;
+    return !cps_list_empty(&rt->ready) || !cps_list_empty(&rt->wakes) || !cps_list_empty(&rt->completions) ||
+           rt->pending_error != NULL || rt->has_doomed;
 }
 
 /* From any fiber but the hub: let the hub run until it comes back here. Returns as cps_fiber_switch. */

@@ -8,7 +8,7 @@
 typedef struct CpsSignals {
     uv_poll_t poll; /* first: the handle outlives the runtime's pointer to us until it is closed */
     int pipe[2];
-    int old_fd;     /* what set_wakeup_fd had before */
+    int old_fd; /* what set_wakeup_fd had before */
 } CpsSignals;
 
 static void

@@ -15,8 +15,7 @@ typedef struct CpsTimer {
 
 /* Call fired(timer, context) in the hub, with the GIL, in `seconds`, never earlier; it must not block or run user code. The timer
  * is freed right after that call. Loop thread only. Borrowed until it fires or is cancelled, or NULL with an exception set. */
-CpsTimer *cps_timer_start(CpsRuntime *rt, double seconds, void (*fired)(CpsTimer *, void *),
-                          void *context);
+CpsTimer *cps_timer_start(CpsRuntime *rt, double seconds, void (*fired)(CpsTimer *, void *), void *context);
 
 /* Free it before it fires, and null the caller's pointer (which may be NULL already). */
 void cps_timer_cancel(CpsTimer **timer_p);

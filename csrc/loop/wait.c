@@ -94,6 +94,16 @@ wait_on_timeout(CpsTimer *Py_UNUSED(timer), void *context)
     cps_list_append(&wait->rt->wakes, &wait->wake_link);
 }
 
+/* A fiber that is no worker keeps the host's loop going while it waits, and gets what is raised for the main program. */
+static void
+wait_enter_main(CpsWait *wait)
+{
+    if (!cps_worker_check(wait->rt->state, wait->fiber)) {
+        cps_list_append(&wait->rt->main_waits, &wait->main_link);
+        wait->rt->host->keep_alive(wait->rt, true);
+    }
+}
+
 static int
 wait_park_fiber(CpsWait *wait, double seconds)
 {
@@ -110,10 +120,7 @@ wait_park_fiber(CpsWait *wait, double seconds)
             return -1;
         }
     }
-    if (!cps_worker_check(rt->state, wait->fiber)) {
-        cps_list_append(&rt->main_waits, &wait->main_link);
-        rt->host->keep_alive(rt, true);
-    }
+    wait_enter_main(wait);
     while (status == 0 && !wait->woken && !wait->timed_out) {
         status = cps_runtime_enter_hub(rt);
     }
@@ -210,6 +217,7 @@ cps_yield(CpsState *state)
     }
     if (wait->rt != NULL) {
         cps_wait_wake(wait);
+        wait_enter_main(wait);
         while (status == 0 && cps_link_listed(&wait->wake_link)) {
             status = cps_runtime_enter_hub(wait->rt);
         }
@@ -221,11 +229,11 @@ cps_yield(CpsState *state)
 /* --- compysition.sleep ------------------------------------------------------------------------------------------------------------ */
 
 PyDoc_STRVAR(sleep_doc,
-"sleep($module, seconds=0, /)\n--\n\n"
-"Block the calling greenlet for a time, while others run.\n\n"
-"seconds: int or float, default 0; 0 or less only gives way to what is ready to run.\n"
-"Raises TypeError for anything that is not a number. In a thread without a running pipeline it is\n"
-"like time.sleep.");
+             "sleep($module, seconds=0, /)\n--\n\n"
+             "Block the calling greenlet for a time, while others run.\n\n"
+             "seconds: int or float, default 0; 0 or less only gives way to what is ready to run.\n"
+             "Raises TypeError for anything that is not a number. In a thread without a running pipeline it is\n"
+             "like time.sleep.");
 
 static PyObject *
 sleep_function(PyObject *module, PyObject *const *args, Py_ssize_t count)

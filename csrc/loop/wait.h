@@ -13,8 +13,8 @@ typedef struct CpsWait {
     CpsRuntime *rt;    /* borrowed; NULL: a plain thread waits, on `lock` */
     PyObject *fiber;   /* owned greenlet; NULL for a plain thread */
     PyThread_type_lock lock;
-    CpsTimer *timer;   /* running while there is a time limit */
-    PyObject *item;    /* owned: what it brings or gets, by the agreement of waiter and waker */
+    CpsTimer *timer; /* running while there is a time limit */
+    PyObject *item;  /* owned: what it brings or gets, by the agreement of waiter and waker */
     bool woken;
     bool timed_out;
 } CpsWait;

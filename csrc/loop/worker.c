@@ -5,13 +5,13 @@
 
 struct CpsWorker {
     PyGreenlet greenlet;
-    CpsRuntime *rt;       /* borrowed */
-    CpsLink link;         /* in CpsRuntime.idle or .busy; the list owns a reference */
-    CpsReady *node;       /* borrowed; what it runs */
+    CpsRuntime *rt; /* borrowed */
+    CpsLink link;   /* in CpsRuntime.idle or .busy; the list owns a reference */
+    CpsReady *node; /* borrowed; what it runs */
     CpsDelivery delivery;
     bool idle;
-    bool ending;          /* does not go back to the pool */
-    bool doomed;          /* the hub is to throw GreenletExit into it */
+    bool ending; /* does not go back to the pool */
+    bool doomed; /* the hub is to throw GreenletExit into it */
 };
 
 enum { WORKER_POOL_LIMIT = 1024 }; /* idle workers kept: starting one costs several times as much as reusing it */
@@ -94,8 +94,7 @@ worker_run(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     for (;;) {
         worker_drain_ring(self);
-        if (self->ending || self->rt->closing || self->rt->idle_count >= WORKER_POOL_LIMIT ||
-            worker_rest(self) < 0) {
+        if (self->ending || self->rt->closing || self->rt->idle_count >= WORKER_POOL_LIMIT || worker_rest(self) < 0) {
             break;
         }
     }

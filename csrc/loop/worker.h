@@ -9,7 +9,7 @@
 typedef struct {
     CpsLineage *lineage; /* borrowed from the event being consumed; NULL when none */
     bool active;
-    bool forwarded;      /* an event of that lineage was sent since the consume began */
+    bool forwarded; /* an event of that lineage was sent since the consume began */
 } CpsDelivery;
 
 int cps_worker_setup(PyObject *module, CpsState *state);
@@ -42,8 +42,7 @@ void cps_worker_end_soon(CpsWorker *worker);
 
 /* Ask the hub to throw GreenletExit into the blocked workers whose node is accepted by `mine` (NULL: all), so that their finally
  * blocks run. Returns how many there are; they end in the next turns, unless they block again on their way out. */
-Py_ssize_t cps_workers_doom(CpsRuntime *rt, bool (*mine)(CpsReady *node, void *context),
-                            void *context);
+Py_ssize_t cps_workers_doom(CpsRuntime *rt, bool (*mine)(CpsReady *node, void *context), void *context);
 
 /* From the hub: do that. */
 void cps_workers_end_doomed(CpsRuntime *rt);
