@@ -93,6 +93,7 @@ runtime_new(CpsState *state)
     if (cps_signals_open(rt) < 0) {
         goto fail_signals;
     }
+    uv_run(&rt->loop, UV_RUN_NOWAIT); /* libuv enters descriptors into epoll only when it polls; a host watches that */
     cps_list_append(&state->runtimes, &rt->state_link);
     return rt;
 fail_signals:
