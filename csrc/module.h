@@ -141,7 +141,6 @@ typedef struct CpsState {
     CPS_OBJECTS(CPS_FIELD)
 #undef CPS_FIELD
     unsigned int copied_plainly[CPS_COPY_CACHE]; /* version tags of types without copying of their own */
-    CpsList runtimes;                            /* CpsRuntime.state_link: all of the process */
 } CpsState;
 
 extern PyModuleDef cps_module;

@@ -252,7 +252,7 @@ actor_stop_method(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (status < 0) {
         return NULL;
     }
-    cps_runtime_close_unused(self->state);
+    cps_runtime_close_unused();
     Py_RETURN_NONE;
 }
 

@@ -7,7 +7,11 @@
 #include "loop/wait.h"
 #include "loop/worker.h"
 
+#include <pthread.h>
+
 _Thread_local CpsRuntime *cps_runtime_of_thread;
+
+static CpsList runtimes; /* CpsRuntime.process_link: those of all threads */
 
 enum {
     SLICE_NS = 300 * 1000,    /* how long workers drain before the loop is polled */
@@ -94,7 +98,7 @@ runtime_new(CpsState *state)
         goto fail_signals;
     }
     uv_run(&rt->loop, UV_RUN_NOWAIT); /* libuv enters descriptors into epoll only when it polls; a host watches that */
-    cps_list_append(&state->runtimes, &rt->state_link);
+    cps_list_append(&runtimes, &rt->process_link);
     return rt;
 fail_signals:
     rt->host->detach(rt);
@@ -111,7 +115,7 @@ runtime_free(CpsRuntime *rt)
 {
     rt->closing = true;
     cps_runtime_of_thread = NULL;
-    cps_link_remove(&rt->state_link);
+    cps_link_remove(&rt->process_link);
     cps_workers_end_idle(rt);
     cps_signals_close(rt);
     rt->host->detach(rt);
@@ -152,7 +156,7 @@ cps_runtime_release(CpsRuntime *rt)
 }
 
 void
-cps_runtime_close_unused(CpsState *Py_UNUSED(state))
+cps_runtime_close_unused(void)
 {
     CpsRuntime *rt = cps_runtime_of_thread;
 
@@ -369,76 +373,67 @@ cps_runtime_turn(CpsRuntime *rt, bool may_block)
     return status;
 }
 
-/* --- fork and exit ------------------------------------------------------------------------------------------------------------------------ */
+/* --- fork and exit -------------------------------------------------------------------------------------------------- */
 
 /* In the child every loop belongs to the parent: epoll and wake-up descriptors are shared with it. Leave them alone. */
-static PyObject *
-runtime_after_fork(PyObject *module, PyObject *Py_UNUSED(ignored))
+static void
+runtime_after_fork(void)
 {
-    CpsState *state = PyModule_GetState(module);
     CpsLink *link;
 
-    while ((link = cps_list_pop(&state->runtimes)) != NULL) {
-        CPS_CONTAINER(link, CpsRuntime, state_link)->abandoned = true;
+    while ((link = cps_list_pop(&runtimes)) != NULL) {
+        CPS_CONTAINER(link, CpsRuntime, process_link)->abandoned = true;
     }
     cps_runtime_of_thread = NULL;
-    Py_RETURN_NONE;
 }
 
-/* At exit, what still blocks in a consume ends with a GreenletExit, so that finally blocks run: as far as that goes without waiting
- * for anything. */
+/* At exit, what still blocks in a consume ends with a GreenletExit, so that finally blocks run: as far as that goes without
+ * waiting for anything. */
 static PyObject *
-runtime_at_exit(PyObject *module, PyObject *Py_UNUSED(ignored))
+runtime_at_exit(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
 {
     enum { ROUNDS = 16 }; /* a finally block may itself block a few times */
-    CpsState *state = PyModule_GetState(module);
     CpsRuntime *rt = cps_runtime_of_thread;
 
     for (int i = 0; i < ROUNDS && rt != NULL && rt->running == NULL && cps_workers_doom(rt, NULL, NULL) > 0; i++) {
-        if (cps_yield(state) < 0) {
+        if (cps_yield(rt->state) < 0) {
             return NULL;
         }
     }
-    cps_runtime_close_unused(state);
+    cps_runtime_close_unused();
     Py_RETURN_NONE;
 }
 
-static PyMethodDef runtime_after_fork_def = {
-    "_after_fork_in_child",
-    runtime_after_fork,
-    METH_NOARGS,
-    NULL,
-};
+static PyMethodDef runtime_at_exit_def = {"compysition_at_exit", runtime_at_exit, METH_NOARGS, NULL};
 
-static PyMethodDef runtime_at_exit_def = {"_at_exit", runtime_at_exit, METH_NOARGS, NULL};
-
-/* module.register(function), or with the keyword `keyword`. */
 static int
-runtime_register(PyObject *module, PyMethodDef *def, const char *register_in, const char *method, const char *keyword)
+runtime_register_at_exit(void)
 {
-    PyObject *function = PyCFunction_NewEx(def, module, NULL);
-    PyObject *target = function == NULL ? NULL : PyImport_ImportModule(register_in);
-    PyObject *register_it = target == NULL ? NULL : PyObject_GetAttrString(target, method);
-    PyObject *kwnames = keyword == NULL ? NULL : Py_BuildValue("(s)", keyword);
-    PyObject *result = NULL;
+    PyObject *function = PyCFunction_New(&runtime_at_exit_def, NULL); /* no module in it, which it would keep alive */
+    PyObject *atexit = function == NULL ? NULL : PyImport_ImportModule("atexit");
+    PyObject *result = atexit == NULL ? NULL : PyObject_CallMethod(atexit, "register", "O", function);
 
-    if (register_it != NULL && (keyword == NULL || kwnames != NULL)) {
-        result = PyObject_Vectorcall(register_it, &function, keyword == NULL ? 1 : 0, kwnames);
-    }
     Py_XDECREF(function);
-    Py_XDECREF(target);
-    Py_XDECREF(register_it);
-    Py_XDECREF(kwnames);
+    Py_XDECREF(atexit);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
 
 int
-cps_runtime_setup(PyObject *module, CpsState *state)
+cps_runtime_setup(PyObject *Py_UNUSED(module), CpsState *Py_UNUSED(state))
 {
-    cps_list_init(&state->runtimes);
-    if (runtime_register(module, &runtime_after_fork_def, "os", "register_at_fork", "after_in_child") < 0) {
+    static bool done; /* once per process, however often the module is imported */
+    int code;
+
+    if (done) {
+        return 0;
+    }
+    cps_list_init(&runtimes);
+    code = pthread_atfork(NULL, NULL, runtime_after_fork);
+    if (code != 0) {
+        cps_raise_uv("prepare for forks", -code);
         return -1;
     }
-    return runtime_register(module, &runtime_at_exit_def, "atexit", "register", NULL);
+    done = true;
+    return runtime_register_at_exit();
 }

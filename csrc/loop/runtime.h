@@ -69,7 +69,7 @@ struct CpsRuntime {
     bool abandoned;             /* a fork's child: the loop belongs to the parent */
     uint64_t gil_released_at;   /* uv_hrtime */
     uint64_t polled_at;         /* uv_hrtime */
-    CpsLink state_link;         /* in CpsState.runtimes */
+    CpsLink process_link;       /* in the list of all runtimes of the process */
     unsigned long thread;       /* PyThread ident */
     struct CpsSignals *signals; /* owned; NULL outside the main thread */
 };
@@ -97,7 +97,7 @@ cps_runtime_hold(CpsRuntime *rt)
 void cps_runtime_release(CpsRuntime *rt);
 
 /* Close this thread's runtime when nobody uses it and the caller is not one of its fibers: loop, handles, pooled workers. */
-void cps_runtime_close_unused(CpsState *state);
+void cps_runtime_close_unused(void);
 
 /* Make the loop come round: call after any change that gives it something to do. */
 void cps_runtime_wake(CpsRuntime *rt);
