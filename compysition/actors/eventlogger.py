@@ -1,0 +1,5 @@
+"""Import path of EventLogger."""
+
+from compysition._core import EventLogger
+
+__all__ = ["EventLogger"]

@@ -1,0 +1,5 @@
+"""Import path of FlowController."""
+
+from compysition._core import FlowController
+
+__all__ = ["FlowController"]
