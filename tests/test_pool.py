@@ -109,7 +109,12 @@ def test_join_of_empty_queues_returns():
 
 def test_Q_1_join_waits_until_all_are_empty():
     pool = QueuePool()
-    queues = [pool.inbound.add("in"), pool.outbound.add("out"), pool.error.add("err"), pool.logs.add("log")]
+    queues = [
+        pool.inbound.add("in"),
+        pool.outbound.add("out"),
+        pool.error.add("err"),
+        pool.logs.add("log"),
+    ]
     for queue in queues:
         queue.put(1)
     threads = Idle("a").threads

@@ -199,7 +199,9 @@ def test_put_wakes_a_blocking_get():
 
 def test_waiting_gets_are_served_in_order():
     queue, seen = Queue("q"), []
-    tasks = [spawned(lambda n=n: seen.append((n, queue.get(block=True, timeout=5)))) for n in range(5)]
+    tasks = [
+        spawned(lambda n=n: seen.append((n, queue.get(block=True, timeout=5)))) for n in range(5)
+    ]
     spawned(lambda: None).join(5)
     for number in range(5):
         queue.put(number)

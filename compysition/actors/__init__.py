@@ -1,19 +1,19 @@
 """The built-in actors."""
 
 from compysition._core import (
+    STDOUT,
     EventAttributeLookupModifier,
     EventAttributeModifier,
     EventLogger,
     FlowController,
     Null,
-    STDOUT,
 )
 
 __all__ = [
+    "STDOUT",
     "EventAttributeLookupModifier",
     "EventAttributeModifier",
     "EventLogger",
     "FlowController",
     "Null",
-    "STDOUT",
 ]
