@@ -1,5 +1,10 @@
 """Run a single actor without a director: put events in, look at what comes out."""
 
+from collections.abc import Iterable
+from typing import Any
+
+from compysition.actor import Actor
+from compysition.event import Event
 from compysition.queue import Queue
 
 __all__ = ["FunneledQueue", "Queue", "TestActorWrapper"]
@@ -11,18 +16,20 @@ class FunneledQueue(Queue):
     funnel_queue: Queue, or None (default) for a plain queue.
     """
 
-    def __init__(self, name, funnel_queue=None, *args, **kwargs):
+    def __init__(
+        self, name: str, funnel_queue: Queue | None = None, *args: Any, **kwargs: Any
+    ) -> None:
         super().__init__(name, *args, **kwargs)
         self.funnel_queue = funnel_queue
 
-    def put(self, element, *args, **kwargs):
+    def put(self, element: object, *args: Any, **kwargs: Any) -> None:
         """Put element on funnel_queue, then here; arguments as for Queue.put."""
         if self.funnel_queue is not None:
             self.funnel_queue.put(element, *args, **kwargs)
         super().put(element, *args, **kwargs)
 
 
-def _names(names):
+def _names(names: str | Iterable[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
@@ -37,15 +44,15 @@ class TestActorWrapper:
 
     def __init__(
         self,
-        actor,
-        input_queues=("inbox",),
-        output_queues=("outbox",),
-        error_queues=("error",),
-        output_timeout=5,
-    ):
+        actor: Actor,
+        input_queues: str | Iterable[str] = ("inbox",),
+        output_queues: str | Iterable[str] = ("outbox",),
+        error_queues: str | Iterable[str] = ("error",),
+        output_timeout: float | None = 5,
+    ) -> None:
         self.actor = actor
         self.output_timeout = output_timeout
-        self._input = None
+        self._input: Event | None = None
         self._outputs = Queue("output_funnel")
         self._errors = Queue("error_funnel")
         self.input_queues = {name: Queue(name) for name in _names(input_queues)}
@@ -64,25 +71,25 @@ class TestActorWrapper:
         actor.start()
 
     @property
-    def input(self):
+    def input(self) -> Event | None:
         """The last event that was set; setting it sends the event to every input queue, of whatever type it is."""
         return self._input
 
     @input.setter
-    def input(self, event):
+    def input(self, event: Event) -> None:
         self._input = event
         self.actor.send_event(event, queues=self.input_queues.values(), check_output=False)
 
     @property
-    def output(self):
+    def output(self) -> Any:
         """The next event from any output queue."""
         return self._outputs.get(block=True, timeout=self.output_timeout)
 
     @property
-    def error(self):
+    def error(self) -> Any:
         """The next event from any error queue."""
         return self._errors.get(block=True, timeout=self.output_timeout)
 
-    def stop(self):
+    def stop(self) -> None:
         """Stop the actor."""
         self.actor.stop()

@@ -79,6 +79,7 @@ cps_heap_add(CpsHeap *heap, CpsHeapItem *item)
 {
     if (heap->length == heap->capacity) {
         size_t capacity = heap->capacity ? 2 * heap->capacity : 16;
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): it is an array of pointers */
         CpsHeapItem **items = realloc(heap->items, capacity * sizeof(*items));
 
         if (items == NULL) {

@@ -38,7 +38,7 @@ cps_ring_resize(CpsRing *ring, size_t capacity)
     if (slots == NULL) {
         return -1;
     }
-    for (size_t i = 0; i < ring->length; i++) {
+    for (size_t i = 0; ring->slots != NULL && i < ring->length; i++) {
         slots[i] = ring->slots[(ring->head + i) & ring->mask];
     }
     free(ring->slots);
@@ -52,10 +52,10 @@ cps_ring_resize(CpsRing *ring, size_t capacity)
 static inline int
 cps_ring_push(CpsRing *ring, void *item)
 {
-    size_t capacity = ring->slots == NULL ? 0 : ring->mask + 1;
+    if (ring->slots == NULL || ring->length > ring->mask) {
+        size_t capacity = ring->slots == NULL ? CPS_RING_FIRST_CAPACITY : 2 * (ring->mask + 1);
 
-    if (ring->length == capacity) {
-        if (cps_ring_resize(ring, capacity ? 2 * capacity : CPS_RING_FIRST_CAPACITY) < 0) {
+        if (cps_ring_resize(ring, capacity) < 0) {
             return -1;
         }
     }

@@ -96,7 +96,7 @@ cps_actor_check(CpsState *state, PyObject *object)
 /* --- for built-in actors ------------------------------------------------------------------------------------------------- */
 
 /* Entries for a built-in type: {"consume", ...} in its methods and the offset of its instance dict in its members. */
-PyObject *cps_actor_consume_method(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *kwnames);
+PyObject *cps_actor_consume_method(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *kwnames);
 #define CPS_CONSUME_METHOD                                                                  \
     {"consume", _PyCFunction_CAST(cps_actor_consume_method), METH_FASTCALL | METH_KEYWORDS, \
      "consume($self, event, /, *args, **kwargs)\n--\n\nTake one event."}
@@ -106,9 +106,9 @@ PyObject *cps_actor_consume_method(PyObject *self, PyObject *const *args, Py_ssi
 int cps_actor_init(CpsActor *self, const CpsActorOps *ops, PyObject *args, PyObject *kwargs);
 
 /* Slots that a subtype with fields of its own calls from its own. */
-int cps_actor_traverse(PyObject *self, visitproc visit, void *arg);
-int cps_actor_clear(PyObject *self);
-void cps_actor_dealloc(PyObject *self);
+int cps_actor_traverse(PyObject *op, visitproc visit, void *arg);
+int cps_actor_clear(PyObject *op);
+void cps_actor_dealloc(PyObject *op);
 
 /* Set blockdiag_config["shape"]. Returns 0 or -1. */
 int cps_actor_set_shape(CpsActor *self, const char *shape);
