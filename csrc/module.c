@@ -68,9 +68,7 @@ module_exec(PyObject *module)
         cps_worker_setup(module, state) < 0 || cps_runtime_setup(module, state) < 0 ||
         cps_wait_setup(module, state) < 0 || cps_queue_setup(module, state) < 0 || cps_pool_setup(module, state) < 0 ||
         cps_logger_setup(module, state) < 0 || cps_threads_setup(module, state) < 0 ||
-        cps_actor_setup(module, state) < 0 || cps_null_setup(module, state) < 0 ||
-        cps_stdout_setup(module, state) < 0 || cps_eventlogger_setup(module, state) < 0 ||
-        cps_flowcontroller_setup(module, state) < 0 || cps_modifier_setup(module, state) < 0) {
+        cps_actor_setup(module, state) < 0 || cps_actors_setup(module, state) < 0) {
         return -1;
     }
     return 0;

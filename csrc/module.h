@@ -29,10 +29,14 @@
     X(STDOUT)                       \
     X(EventLogger)                  \
     X(FlowController)               \
+    X(Schedule)                     \
+    X(ScheduledJob)                 \
     X(EventGenerator)               \
     X(CronEventGenerator)           \
+    X(TestEvent)                    \
     X(EventAttributeModifier)       \
     X(EventAttributeLookupModifier) \
+    X(LogFile)                      \
     X(FileLogger)                   \
     X(RedactedFileLogger)           \
     X(Director)
@@ -121,7 +125,9 @@
     X(datetime)                                                                            \
     X(http_status) /* http.HTTPStatus */                                                   \
     X(newobj)      /* copyreg.__newobj__ */                                                \
-    X(slotnames)   /* copyreg._slotnames */
+    X(slotnames)    /* copyreg._slotnames */                                               \
+    X(cron_trigger) /* apscheduler.triggers.cron.CronTrigger */                            \
+    X(re_compile)
 
 enum { CPS_COPY_CACHE = 64 };
 

@@ -5,6 +5,9 @@
 #include "flow/actor.h"
 #include "flow/bind.h"
 
+/* All of them. */
+int cps_actors_setup(PyObject *module, CpsState *state);
+
 int cps_null_setup(PyObject *module, CpsState *state);
 int cps_stdout_setup(PyObject *module, CpsState *state);
 int cps_eventlogger_setup(PyObject *module, CpsState *state);

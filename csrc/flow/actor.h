@@ -82,6 +82,7 @@ struct CpsActor {
     bool started, loop_ended, stopped;
     bool named_unrouted; /* the missing outbox was logged */
     bool is_log_actor;
+    bool default_errors; /* its error queue is the one that a director connects when a script connects none */
     CpsActorCounters counters;
 };
 

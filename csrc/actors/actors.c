@@ -1,0 +1,19 @@
+/* The built-in actors, in the order of their set-up: a type comes after its base. */
+#include "actors/actors.h"
+
+int
+cps_actors_setup(PyObject *module, CpsState *state)
+{
+    if (cps_null_setup(module, state) < 0 ||
+        cps_stdout_setup(module, state) < 0 ||
+        cps_eventlogger_setup(module, state) < 0 ||
+        cps_flowcontroller_setup(module, state) < 0 ||
+        cps_modifier_setup(module, state) < 0 ||
+        cps_schedule_setup(module, state) < 0 ||
+        cps_generator_setup(module, state) < 0 ||
+        cps_cron_setup(module, state) < 0 ||
+        cps_testevent_setup(module, state) < 0) {
+        return -1;
+    }
+    return 0;
+}
