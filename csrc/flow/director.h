@@ -1,0 +1,125 @@
+/* director.h: the Director: it registers actors, connects their queues, starts and stops them. Private to director*.c, stats.c,
+ * picture.c and stop_signals.c.
+ *
+ *     IDLE -- start() --> STARTING -- all actors started --> RUNNING -- stop asked for --> STOPPING -- all is quiet --> IDLE
+ *
+ * A stop runs in a worker, so that whoever asks for it need not wait: a signal handler, a consume, another thread. */
+#ifndef CPS_FLOW_DIRECTOR_H
+#define CPS_FLOW_DIRECTOR_H
+
+#include "flow/actor.h"
+
+typedef enum {
+    CPS_DIRECTOR_IDLE,
+    CPS_DIRECTOR_STARTING,
+    CPS_DIRECTOR_RUNNING,
+    CPS_DIRECTOR_STOPPING,
+} CpsDirectorPhase;
+
+/* How far a stop goes; a later request can only raise it. */
+typedef enum {
+    CPS_STOP_NONE,
+    CPS_STOP_DRAIN,  /* wait for what is in flight, up to stop_timeout */
+    CPS_STOP_AT_ONCE, /* wait for nothing */
+} CpsStopKind;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *dict;          /* owned: attributes set by scripts; may be NULL */
+    PyObject *weakrefs;
+    CpsState *state;         /* borrowed */
+    PyObject *name;          /* owned */
+    PyObject *actors;        /* owned dict: name -> actor */
+    CpsActor *log_actor;     /* owned; this and the next NULL until __init__ */
+    CpsActor *error_actor;   /* owned */
+    CpsQueuePool *pool;      /* owned: only its log queues are used, by the logger */
+    CpsLogger *logger;       /* owned: what the director itself has to say */
+    CpsLedger *ledger;       /* owned reference, shared by all actors */
+    PyObject *blockdiag_dir; /* owned */
+    PyObject *blockdiag_out; /* owned str; NULL without generate_blockdiag */
+    PyObject *log_base;      /* owned str: name of the logging.Logger above those of the actors; NULL: records stay here */
+    Py_ssize_t size;
+    Py_ssize_t concurrency; /* for actors that did not choose; 0: no limit */
+    double stop_timeout;    /* seconds */
+    int log_level;
+    char generate_blockdiag;
+    bool diagram_closed; /* blockdiag_out has its last brace */
+
+    CpsDirectorPhase phase;
+    CpsStopKind stop_kind;
+    bool start_failed;      /* some actors never started: what waits for them will not be drained */
+    CpsRuntime *rt;         /* borrowed and held; NULL while idle */
+    CpsReady stop_ready;    /* the stop, in the ready ring of rt */
+    CpsWait *stop_wait;     /* borrowed: what the stop waits on now, or NULL */
+    CpsList blockers;       /* CpsWait of block() and stop() */
+    uint64_t runs;          /* starts so far */
+    uint64_t stop_deadline; /* uv_hrtime */
+} CpsDirector;
+
+int cps_director_setup(PyObject *module, CpsState *state);
+
+/* --- actors (director_actors.c) ------------------------------------------------------------------------------------------- */
+
+/* Make `actor` (borrowed) one of the director's: found by name, started and stopped by it. Returns 0 or -1. */
+int cps_director_adopt(CpsDirector *self, CpsActor *actor);
+
+/* What every actor of a director shares with it: ledger, log level, bounds. Returns 0 or -1. */
+int cps_director_apply_settings(CpsDirector *self, CpsActor *actor);
+
+/* Let what `logger` records also go to logging.getLogger("<log_base>.<name>"), if that is wished. Returns 0 or -1. */
+int cps_director_forward_records(CpsDirector *self, CpsLogger *logger, PyObject *name);
+
+/* All actors, the log and the error actor last. New list, or NULL. */
+PyObject *cps_director_all_actors(CpsDirector *self);
+
+PyObject *cps_director_register_actor(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_register_log_actor(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_register_error_actor(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_register_metric_actor(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_get_actor(PyObject *self, PyObject *name);
+
+/* --- connections (director_connect.c) ------------------------------------------------------------------------------------- */
+
+/* Every actor's default error and log connections; one that fails is printed. Returns 0 or -1. */
+int cps_director_connect_defaults(CpsDirector *self);
+
+/* Find the cycles of the graph as it is now. Returns 0 or -1. */
+int cps_director_mark_cycles(CpsDirector *self);
+
+PyObject *cps_director_connect_queue(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_connect_error_queue(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_connect_log_queue(PyObject *self, PyObject *args, PyObject *kwargs);
+
+/* --- life (director_life.c) ----------------------------------------------------------------------------------------------- */
+
+/* Ask for a stop, from anywhere that has the GIL. Does nothing while the director is idle. */
+void cps_director_request_stop(CpsDirector *self, CpsStopKind kind);
+
+/* Stop every running director of this thread and wait for it: at the end of the process. Leaves no exception set. */
+void cps_directors_end(CpsState *state);
+
+/* Whether this thread's hub runs now, rather than code of the script. */
+bool cps_director_hub_runs(void);
+
+/* The run is over: release the runtime, wake who waits. */
+void cps_director_run_end(CpsDirector *self);
+
+/* The stop itself, in director_stop.c: `run` of stop_ready. */
+void cps_director_stop_run(CpsReady *ready, CpsRuntime *rt);
+
+PyObject *cps_director_start(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_block(PyObject *self, PyObject *unused);
+PyObject *cps_director_stop(PyObject *self, PyObject *unused);
+PyObject *cps_director_is_running(PyObject *self, PyObject *unused);
+
+/* --- stats.c, picture.c --------------------------------------------------------------------------------------------------- */
+
+PyObject *cps_director_stats(PyObject *self, PyObject *unused);
+
+/* Add the line of an actor, or of a connection, to the diagram, if there is one. Returns 0 or -1. */
+int cps_picture_add_actor(CpsDirector *self, CpsActor *actor);
+int cps_picture_add_connection(CpsDirector *self, CpsActor *source, CpsActor *destination);
+
+PyObject *cps_picture_finalize(PyObject *self, PyObject *unused);
+
+#endif

@@ -1,0 +1,382 @@
+/* The stop of a director: sources, drain, post_hooks, what is left, error actor, log actor. It runs in a worker, where it may
+ * block; its own loops never end the process's other work. */
+#include "flow/director.h"
+
+#include "loop/fiber.h"
+
+#include <string.h>
+
+/* How long the last two actors, and consumes that are broken off, may take once the deadline is past. */
+static const double grace = 1.0;
+
+enum { MOST_NAMED = 20 }; /* queues with leftovers in the report */
+
+typedef struct {
+    CpsDirector *director;  /* borrowed: it is in the list of running directors */
+    PyObject *actors;       /* owned list: the registered ones, in order */
+    uint64_t begun_with;    /* events that had settled or were kept when the stop began */
+    PyObject *left;         /* owned list of str: what was not drained, by queue; at most MOST_NAMED */
+    Py_ssize_t left_queues; /* how many there were */
+    uint64_t undrained;     /* events that were in flight at the end */
+} Stop;
+
+static inline CpsActor *
+stop_actor_at(const Stop *stop, Py_ssize_t i)
+{
+    return (CpsActor *)PyList_GET_ITEM(stop->actors, i);
+}
+
+static bool
+actor_runs(const CpsActor *actor)
+{
+    return actor->started && !actor->stopped;
+}
+
+/* --- waiting -------------------------------------------------------------------------------------------------------------- */
+
+typedef bool (*StopTest)(const Stop *stop);
+
+/* Everything in flight has settled and no actor is in the middle of anything. */
+static bool
+pipeline_is_quiet(const Stop *stop)
+{
+    CpsDirector *self = stop->director;
+
+    if (self->ledger->in_flight > 0 && !self->start_failed) {
+        return false;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        CpsActor *actor = stop_actor_at(stop, i);
+
+        if (actor_runs(actor) && !cps_actor_at_rest(actor)) {
+            return false;
+        }
+    }
+    return cps_actor_at_rest(self->error_actor) || !actor_runs(self->error_actor);
+}
+
+static bool
+no_consume_runs(const Stop *stop)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        if (stop_actor_at(stop, i)->running > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+error_actor_is_quiet(const Stop *stop)
+{
+    return cps_actor_at_rest(stop->director->error_actor);
+}
+
+static bool
+log_actor_is_quiet(const Stop *stop)
+{
+    return cps_actor_at_rest(stop->director->log_actor);
+}
+
+/* Block until something changes, at most `seconds`. */
+static void
+stop_pause(CpsDirector *self, double seconds)
+{
+    CpsWait *wait = cps_wait_new(self->state);
+
+    if (wait == NULL || (self->stop_wait = wait, cps_wait_park(wait, seconds)) < 0) {
+        PyErr_Clear(); /* this worker is being ended */
+        self->stop_kind = CPS_STOP_AT_ONCE;
+    }
+    self->stop_wait = NULL;
+    if (wait != NULL) {
+        cps_wait_free(wait);
+    }
+}
+
+/* Wait until the test holds, or the deadline (uv_hrtime) is past, or, unless `patient`, a stop at once was asked for. Returns
+ * whether it holds. */
+static bool
+stop_await(const Stop *stop, StopTest test, uint64_t deadline, bool patient)
+{
+    double pause = 0.001;
+
+    while (!test(stop)) {
+        uint64_t now = uv_hrtime();
+
+        if (now >= deadline || (stop->director->stop_kind == CPS_STOP_AT_ONCE && !patient)) {
+            return false;
+        }
+        stop_pause(stop->director, Py_MIN(pause, (double)(deadline - now) / 1e9));
+        pause = Py_MIN(2 * pause, 0.05);
+    }
+    return true;
+}
+
+static uint64_t
+seconds_from_now(double seconds)
+{
+    return uv_hrtime() + (uint64_t)(Py_MAX(seconds, 0.0) * 1e9);
+}
+
+/* --- stopping actors ------------------------------------------------------------------------------------------------------ */
+
+/* stop() of one actor. What it raises is logged; what is not meant for the script is raised in the main fiber as well. */
+static void
+stop_actor(CpsDirector *self, CpsActor *actor)
+{
+    PyObject *exc;
+
+    if (!actor_runs(actor) || cps_actor_stop(actor) == 0) {
+        return;
+    }
+    exc = PyErr_GetRaisedException();
+    cps_log(self->logger, CPS_LOG_ERROR, NULL, "Actor '%S' failed to stop: %s: %S", actor->name,
+            Py_TYPE(exc)->tp_name, exc);
+    if (PyErr_GivenExceptionMatches(exc, PyExc_Exception)) {
+        Py_DECREF(exc);
+        return;
+    }
+    PyErr_SetRaisedException(exc);
+    cps_runtime_raise_in_main(self->rt);
+}
+
+/* No new events: loop() becomes false everywhere; who only produces is stopped altogether. */
+static void
+stop_sources(const Stop *stop)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        cps_actor_end_loop(stop_actor_at(stop, i));
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        if (cps_list_empty(&stop_actor_at(stop, i)->inboxes)) {
+            stop_actor(stop->director, stop_actor_at(stop, i));
+        }
+    }
+}
+
+/* The others, in order; what a post_hook sends is drained before the next one. */
+static void
+stop_registered(const Stop *stop, bool drained)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        stop_actor(stop->director, stop_actor_at(stop, i));
+        if (drained && stop->director->ledger->in_flight > 0) {
+            drained = stop_await(stop, pipeline_is_quiet, stop->director->stop_deadline, false);
+        }
+    }
+}
+
+/* --- what is left --------------------------------------------------------------------------------------------------------- */
+
+static bool
+is_inbox_of(const CpsActor *actor, const CpsReady *node)
+{
+    for (CpsLink *link = cps_list_first(&actor->inboxes); link != NULL;
+         link = cps_list_after(&actor->inboxes, link)) {
+        if (&CPS_CONTAINER(link, CpsInbox, actor_link)->ready == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+works_for_us(CpsReady *node, void *context)
+{
+    const Stop *stop = context;
+
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        CpsActor *actor = stop_actor_at(stop, i);
+
+        if (actor->running > 0 && is_inbox_of(actor, node)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Break off consumes that still run; their finally blocks get some time. */
+static void
+kill_consumes(Stop *stop)
+{
+    if (!no_consume_runs(stop)) {
+        cps_workers_kill(stop->director->rt, works_for_us, stop);
+        (void)stop_await(stop, no_consume_runs, seconds_from_now(grace), true);
+    }
+}
+
+/* Note for the report that `count` events were left somewhere; a failure to note is not worth stopping for. */
+static void
+note_left(Stop *stop, Py_ssize_t count, const char *format, ...)
+{
+    PyObject *text;
+    va_list values;
+
+    if (count == 0 || stop->left_queues++ >= MOST_NAMED || stop->left == NULL) {
+        return;
+    }
+    va_start(values, format);
+    text = PyUnicode_FromFormatV(format, values);
+    va_end(values);
+    if (text == NULL || PyList_Append(stop->left, text) < 0) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(text);
+}
+
+static void
+note_actor(Stop *stop, const CpsActor *actor)
+{
+    for (CpsLink *link = cps_list_first(&actor->inboxes); link != NULL;
+         link = cps_list_after(&actor->inboxes, link)) {
+        CpsInbox *inbox = CPS_CONTAINER(link, CpsInbox, actor_link);
+        Py_ssize_t length = cps_queue_length(inbox->queue);
+
+        note_left(stop, length, "%S.%S (%zd)", actor->name, inbox->key, length);
+    }
+    note_left(stop, actor->running, "inside %S (%zd)", actor->name, actor->running);
+    note_left(stop, actor->retrying, "retries of %S (%zd)", actor->name, actor->retrying);
+}
+
+/* Throw away what waits in queues that nobody consumes. */
+static void
+purge_outboxes(Stop *stop, CpsActor *actor)
+{
+    PyObject *pools[] = {(PyObject *)actor->pool->outbound, (PyObject *)actor->pool->error};
+
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(pools); i++) {
+        PyObject *queues = PyDict_Values(pools[i]);
+
+        for (Py_ssize_t j = 0; queues != NULL && j < PyList_GET_SIZE(queues); j++) {
+            CpsQueue *queue = (CpsQueue *)PyList_GET_ITEM(queues, j);
+            Py_ssize_t count;
+
+            if (PyObject_TypeCheck((PyObject *)queue, stop->director->state->types.Queue) &&
+                cps_list_empty(&queue->inboxes)) {
+                count = cps_queue_purge(queue, CPS_FATE_REPORTED);
+                note_left(stop, count, "%S of %S (%zd)", queue->name, actor->name, count);
+            }
+        }
+        Py_XDECREF(queues);
+    }
+    PyErr_Clear(); /* out of memory for the list of queues: they keep what they have */
+}
+
+/* End what could not be drained, each event as reported, and remember where it was. */
+static void
+purge(Stop *stop)
+{
+    CpsDirector *self = stop->director;
+
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        note_actor(stop, stop_actor_at(stop, i));
+    }
+    stop->undrained = self->ledger->in_flight;
+    kill_consumes(stop);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        CpsActor *actor = stop_actor_at(stop, i);
+
+        (void)cps_actor_purge(actor);
+        purge_outboxes(stop, actor);
+    }
+}
+
+/* Events that had ended, or were at rest with an actor that kept them. */
+static uint64_t
+ended_events(const CpsLedger *ledger)
+{
+    return ledger->created - ledger->in_flight;
+}
+
+/* The log line that says what was drained and what was not. */
+static void
+report(const Stop *stop)
+{
+    CpsDirector *self = stop->director;
+    uint64_t ended = self->ledger->created - stop->undrained;
+    unsigned long long drained = ended > stop->begun_with ? ended - stop->begun_with : 0;
+    unsigned long long undrained = stop->undrained;
+    PyObject *comma, *names = NULL;
+
+    if (undrained == 0 && stop->left_queues == 0) {
+        cps_log(self->logger, CPS_LOG_INFO, NULL, "Stopped: %llu events drained, 0 not", drained);
+        return;
+    }
+    comma = PyUnicode_FromString(", ");
+    if (comma != NULL && stop->left != NULL) {
+        names = PyUnicode_Join(comma, stop->left);
+    }
+    PyErr_Clear();
+    cps_log(self->logger, CPS_LOG_WARNING, NULL, "Stopped: %llu events drained, %llu not: %V%s",
+            drained, undrained, names, "in unknown places",
+            stop->left_queues > MOST_NAMED ? ", and others" : "");
+    Py_XDECREF(comma);
+    Py_XDECREF(names);
+}
+
+/* --- the stop ------------------------------------------------------------------------------------------------------------- */
+
+/* The error or the log actor: it may finish what it has, then it stops. */
+static void
+stop_default(Stop *stop, CpsActor *actor, StopTest is_quiet, bool patient)
+{
+    uint64_t deadline = Py_MAX(stop->director->stop_deadline, seconds_from_now(grace));
+
+    if (actor_runs(actor)) {
+        cps_actor_end_loop(actor);
+        (void)stop_await(stop, is_quiet, deadline, patient);
+        stop_actor(stop->director, actor);
+    }
+    PyErr_Clear();
+}
+
+/* The actors that stop first: all but the error and the log actor. New list, or NULL. */
+static PyObject *
+registered_actors(CpsDirector *self)
+{
+    PyObject *actors = cps_director_all_actors(self);
+
+    if (actors != NULL) {
+        Py_ssize_t count = PyList_GET_SIZE(actors);
+
+        if (PyList_SetSlice(actors, count - 2, count, NULL) < 0) {
+            Py_CLEAR(actors);
+        }
+    }
+    return actors;
+}
+
+static void
+stop_all(Stop *stop)
+{
+    CpsDirector *self = stop->director;
+
+    stop_sources(stop);
+    stop_registered(stop, stop_await(stop, pipeline_is_quiet, self->stop_deadline, false));
+    purge(stop);
+    report(stop);
+    stop_default(stop, self->error_actor, error_actor_is_quiet, false);
+    (void)cps_actor_purge(self->error_actor);
+    stop_default(stop, self->log_actor, log_actor_is_quiet, true);
+}
+
+void
+cps_director_stop_run(CpsReady *ready, CpsRuntime *rt)
+{
+    CpsDirector *self = CPS_CONTAINER(ready, CpsDirector, stop_ready);
+    Stop stop = {.director = self, .begun_with = ended_events(self->ledger)};
+
+    self->stop_deadline = seconds_from_now(self->stop_timeout);
+    stop.actors = registered_actors(self);
+    stop.left = PyList_New(0);
+    if (stop.actors != NULL) {
+        stop_all(&stop);
+    }
+    if (PyErr_Occurred()) {
+        PyErr_WriteUnraisable((PyObject *)self);
+    }
+    Py_XDECREF(stop.actors);
+    Py_XDECREF(stop.left);
+    cps_director_run_end(self);
+}
