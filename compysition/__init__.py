@@ -3,6 +3,7 @@
 from compysition import errors as errors
 from compysition._core import sleep as sleep
 from compysition.actor import Actor as Actor
+from compysition.director import Director as Director
 from compysition.event import Event as Event
 from compysition.logger import Logger as Logger
 from compysition.queue import Queue as Queue

@@ -5,6 +5,7 @@
 #include "event/event.h"
 #include "event/payload.h"
 #include "flow/actor.h"
+#include "flow/director.h"
 #include "flow/threads.h"
 #include "loop/fiber.h"
 #include "loop/wait.h"
@@ -68,7 +69,8 @@ module_exec(PyObject *module)
         cps_worker_setup(module, state) < 0 || cps_runtime_setup(module, state) < 0 ||
         cps_wait_setup(module, state) < 0 || cps_queue_setup(module, state) < 0 || cps_pool_setup(module, state) < 0 ||
         cps_logger_setup(module, state) < 0 || cps_threads_setup(module, state) < 0 ||
-        cps_actor_setup(module, state) < 0 || cps_actors_setup(module, state) < 0) {
+        cps_actor_setup(module, state) < 0 || cps_actors_setup(module, state) < 0 ||
+        cps_director_setup(module, state) < 0) {
         return -1;
     }
     return 0;

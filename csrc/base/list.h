@@ -93,6 +93,18 @@ cps_list_pop(CpsList *list)
     return link;
 }
 
+/* How many nodes there are; counts them. */
+static inline size_t
+cps_list_length(const CpsList *list)
+{
+    size_t length = 0;
+
+    for (CpsLink *link = cps_list_first(list); link != NULL; link = cps_list_after(list, link)) {
+        length++;
+    }
+    return length;
+}
+
 /* Move every node of `from` to the end of `to`. */
 static inline void
 cps_list_splice(CpsList *to, CpsList *from)

@@ -12,9 +12,8 @@ static const struct {
     const char *name;
     int level;
 } level_names[] = {
-    {"DEBUG", CPS_LOG_DEBUG}, {"INFO", CPS_LOG_INFO},         {"WARNING", CPS_LOG_WARNING},
-    {"WARN", CPS_LOG_WARNING}, {"ERROR", CPS_LOG_ERROR},      {"CRITICAL", CPS_LOG_CRITICAL},
-    {"FATAL", CPS_LOG_CRITICAL}, {"NOTSET", 0},
+    {"DEBUG", CPS_LOG_DEBUG}, {"INFO", CPS_LOG_INFO},         {"WARNING", CPS_LOG_WARNING}, {"WARN", CPS_LOG_WARNING},
+    {"ERROR", CPS_LOG_ERROR}, {"CRITICAL", CPS_LOG_CRITICAL}, {"FATAL", CPS_LOG_CRITICAL},  {"NOTSET", 0},
 };
 
 /* A level by its name in any case or by its number. Returns it, or -1 with ValueError set; `what` names the setting. */
@@ -57,8 +56,7 @@ level_from_argument(PyObject *argument)
         }
         return (int)number;
     }
-    return text == NULL || *text == '\0' ? CPS_LOG_DEBUG
-                                         : level_from_text("COMPYSITION_LOG_LEVEL", text);
+    return text == NULL || *text == '\0' ? CPS_LOG_DEBUG : level_from_text("COMPYSITION_LOG_LEVEL", text);
 }
 
 /* python_logging: true stands for the name "compysition". Returns 0 or -1. */
@@ -86,9 +84,9 @@ set_log_base(CpsDirector *self, PyObject *argument)
 
 /* --- construction --------------------------------------------------------------------------------------------------------- */
 
-/* A default actor: `type`(name, size=<the director's>), stored at *slot. Returns 0 or -1. */
-static int
-make_default_actor(CpsDirector *self, CpsActor **slot, PyTypeObject *type, const char *name)
+/* A default actor: `type`(name, size=<the director's>). New, or NULL. */
+static CpsActor *
+make_default_actor(CpsDirector *self, PyTypeObject *type, const char *name)
 {
     PyObject *args = Py_BuildValue("(s)", name);
     PyObject *kwargs = Py_BuildValue("{s:n}", "size", self->size);
@@ -96,11 +94,23 @@ make_default_actor(CpsDirector *self, CpsActor **slot, PyTypeObject *type, const
 
     Py_XDECREF(args);
     Py_XDECREF(kwargs);
-    if (actor == NULL) {
-        return -1;
+    return (CpsActor *)actor;
+}
+
+/* Returns 0 or -1. */
+static int
+make_default_actors(CpsDirector *self)
+{
+    CpsActor *log = make_default_actor(self, self->state->types.STDOUT, "default_stdout");
+    CpsActor *errors = make_default_actor(self, self->state->types.EventLogger, "default_error_logger");
+    int result = -1;
+
+    if (log != NULL && errors != NULL && cps_director_set_log_actor(self, log) == 0) {
+        result = cps_director_set_error_actor(self, errors);
     }
-    Py_XSETREF(*slot, (CpsActor *)actor);
-    return cps_director_apply_settings(self, *slot);
+    Py_XDECREF(log);
+    Py_XDECREF(errors);
+    return result;
 }
 
 /* The logger of the director itself; what it says before the start waits in its pool. Returns 0 or -1. */
@@ -132,8 +142,7 @@ without_legacy(PyObject *kwargs)
     PyObject *known = kwargs == NULL ? PyDict_New() : PyDict_Copy(kwargs);
 
     for (size_t i = 0; known != NULL && i < Py_ARRAY_LENGTH(ignored); i++) {
-        if (PyDict_GetItemString(known, ignored[i]) != NULL &&
-            PyDict_DelItemString(known, ignored[i]) < 0) {
+        if (PyDict_GetItemString(known, ignored[i]) != NULL && PyDict_DelItemString(known, ignored[i]) < 0) {
             Py_CLEAR(known);
         }
     }
@@ -144,34 +153,23 @@ without_legacy(PyObject *kwargs)
 static int
 take_settings(CpsDirector *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"size",           "name",         "generate_blockdiag",
-                            "blockdiag_dir",  "log_level",    "python_logging",
-                            "stop_timeout",   "concurrency",  NULL};
+    static char *names[] = {"size",          "name",        "generate_blockdiag",
+                            "blockdiag_dir", "log_level",   "python_logging",
+                            "stop_timeout",  "concurrency", NULL};
     PyObject *name = NULL, *directory = NULL, *level = Py_None, *base = Py_None;
     PyObject *concurrency = Py_None;
     int diagram = 1;
 
     self->size = 500;
     self->stop_timeout = 10.0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|nOpO$OOdO:Director", names, &self->size, &name,
-                                     &diagram, &directory, &level, &base, &self->stop_timeout,
-                                     &concurrency)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|nOpO$OOdO:Director", names, &self->size, &name, &diagram,
+                                     &directory, &level, &base, &self->stop_timeout, &concurrency)) {
         return -1;
     }
     self->generate_blockdiag = (char)diagram;
-    self->concurrency = 0;
-    if (concurrency != Py_None) {
-        self->concurrency = PyNumber_AsSsize_t(concurrency, PyExc_OverflowError);
-        if (self->concurrency < 0) {
-            if (!PyErr_Occurred()) {
-                PyErr_SetString(PyExc_ValueError, "concurrency must not be negative");
-            }
-            return -1;
-        }
-    }
+    Py_XSETREF(self->concurrency, concurrency == Py_None ? NULL : Py_NewRef(concurrency));
     Py_XSETREF(self->name, name ? Py_NewRef(name) : PyUnicode_FromString("default"));
-    Py_XSETREF(self->blockdiag_dir,
-               directory ? Py_NewRef(directory) : PyUnicode_FromString("./build/blockdiag"));
+    Py_XSETREF(self->blockdiag_dir, directory ? Py_NewRef(directory) : PyUnicode_FromString("./build/blockdiag"));
     self->log_level = level_from_argument(level);
     if (self->name == NULL || self->blockdiag_dir == NULL || self->log_level < 0) {
         return -1;
@@ -196,11 +194,7 @@ director_init(PyObject *op, PyObject *args, PyObject *kwargs)
     }
     result = take_settings(self, args, known);
     Py_DECREF(known);
-    if (result < 0 || make_logger(self) < 0 ||
-        make_default_actor(self, &self->log_actor, self->state->types.STDOUT,
-                           "default_stdout") < 0 ||
-        make_default_actor(self, &self->error_actor, self->state->types.EventLogger,
-                           "default_error_logger") < 0) {
+    if (result < 0 || make_logger(self) < 0 || make_default_actors(self) < 0) {
         return -1;
     }
     if (self->generate_blockdiag) {
@@ -246,6 +240,7 @@ director_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->logger);
     Py_VISIT(self->blockdiag_dir);
     Py_VISIT(self->blockdiag_out);
+    Py_VISIT(self->concurrency);
     return 0;
 }
 
@@ -264,6 +259,7 @@ director_clear(PyObject *op)
     Py_CLEAR(self->blockdiag_dir);
     Py_CLEAR(self->blockdiag_out);
     Py_CLEAR(self->log_base);
+    Py_CLEAR(self->concurrency);
     return 0;
 }
 
@@ -285,44 +281,63 @@ director_dealloc(PyObject *op)
 
 /* --- attributes ----------------------------------------------------------------------------------------------------------- */
 
-/* log_actor and error_actor; the closure is the offset of the field. */
 static PyObject *
-director_get_default(PyObject *op, void *closure)
+director_get_log_actor(PyObject *op, void *Py_UNUSED(closure))
 {
-    CpsActor *actor = *(CpsActor **)((char *)op + (uintptr_t)closure);
+    CpsActor *actor = ((CpsDirector *)op)->log_actor;
 
-    return actor == NULL ? Py_NewRef(Py_None) : Py_NewRef((PyObject *)actor);
+    return Py_NewRef(actor == NULL ? Py_None : (PyObject *)actor);
+}
+
+static PyObject *
+director_get_error_actor(PyObject *op, void *Py_UNUSED(closure))
+{
+    CpsActor *actor = ((CpsDirector *)op)->error_actor;
+
+    return Py_NewRef(actor == NULL ? Py_None : (PyObject *)actor);
+}
+
+/* `value` (borrowed, NULL when it is deleted) as an actor, or NULL with SetupError set. */
+static CpsActor *
+actor_from_value(CpsDirector *self, PyObject *value)
+{
+    if (value == NULL || !cps_actor_check(self->state, value)) {
+        cps_raise(self->state, CPS_SETUP_ERROR, "%R is no Actor", value == NULL ? Py_None : value);
+        return NULL;
+    }
+    return (CpsActor *)value;
 }
 
 static int
-director_set_default(PyObject *op, PyObject *value, void *closure)
+director_set_log_actor(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 {
     CpsDirector *self = (CpsDirector *)op;
-    CpsActor **slot = (CpsActor **)((char *)op + (uintptr_t)closure);
+    CpsActor *actor = actor_from_value(self, value);
 
-    if (value == NULL || !cps_actor_check(self->state, value)) {
-        cps_raise(self->state, CPS_SETUP_ERROR, "%R is no Actor", value == NULL ? Py_None : value);
-        return -1;
-    }
-    Py_XSETREF(*slot, (CpsActor *)Py_NewRef(value));
-    return cps_director_apply_settings(self, *slot);
+    return actor == NULL ? -1 : cps_director_set_log_actor(self, actor);
+}
+
+static int
+director_set_error_actor(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    CpsDirector *self = (CpsDirector *)op;
+    CpsActor *actor = actor_from_value(self, value);
+
+    return actor == NULL ? -1 : cps_director_set_error_actor(self, actor);
 }
 
 static PyGetSetDef director_getset[] = {
-    {"log_actor", director_get_default, director_set_default,
-     "The actor that all log records go to; STDOUT \"default_stdout\" unless replaced.",
-     (void *)offsetof(CpsDirector, log_actor)},
-    {"error_actor", director_get_default, director_set_default,
+    {"log_actor", director_get_log_actor, director_set_log_actor,
+     "The actor that all log records go to; STDOUT \"default_stdout\" unless replaced."},
+    {"error_actor", director_get_error_actor, director_set_error_actor,
      "The actor that gets the error events of actors without an error queue; EventLogger\n"
-     "\"default_error_logger\" unless replaced.",
-     (void *)offsetof(CpsDirector, error_actor)},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+     "\"default_error_logger\" unless replaced."},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict},
     {NULL},
 };
 
 static PyMemberDef director_members[] = {
-    {"name", T_OBJECT_EX, offsetof(CpsDirector, name), 0,
-     "Its name (str): that of the diagram's files."},
+    {"name", T_OBJECT_EX, offsetof(CpsDirector, name), 0, "Its name (str): that of the diagram's files."},
     {"size", T_PYSSIZET, offsetof(CpsDirector, size), 0,
      "Maximum length of the queues of actors that are registered from now on; 0: no limit."},
     {"actors", T_OBJECT_EX, offsetof(CpsDirector, actors), READONLY,
@@ -330,8 +345,7 @@ static PyMemberDef director_members[] = {
     {"modules", T_OBJECT_EX, offsetof(CpsDirector, actors), READONLY, "Old name of actors."},
     {"generate_blockdiag", T_BOOL, offsetof(CpsDirector, generate_blockdiag), 0,
      "Whether start() writes a diagram (bool)."},
-    {"blockdiag_dir", T_OBJECT_EX, offsetof(CpsDirector, blockdiag_dir), 0,
-     "Folder of the diagram's files (str)."},
+    {"blockdiag_dir", T_OBJECT_EX, offsetof(CpsDirector, blockdiag_dir), 0, "Folder of the diagram's files (str)."},
     {"blockdiag_out", T_OBJECT_EX, offsetof(CpsDirector, blockdiag_out), READONLY,
      "The diagram so far (str); there only with generate_blockdiag."},
     {"stop_timeout", T_DOUBLE, offsetof(CpsDirector, stop_timeout), 0,
@@ -343,8 +357,7 @@ static PyMemberDef director_members[] = {
 
 /* --- the type ------------------------------------------------------------------------------------------------------------- */
 
-#define WITH_KEYWORDS(name, function, doc) \
-    {name, _PyCFunction_CAST(function), METH_VARARGS | METH_KEYWORDS, doc}
+#define WITH_KEYWORDS(name, function, doc) {name, _PyCFunction_CAST(function), METH_VARARGS | METH_KEYWORDS, doc}
 
 static PyMethodDef director_methods[] = {
     WITH_KEYWORDS("register_actor", cps_director_register_actor,
@@ -425,18 +438,13 @@ static PyMethodDef director_methods[] = {
     WITH_KEYWORDS("register_module", cps_director_register_actor, "Old name of register_actor."),
     WITH_KEYWORDS("registerLogModule", cps_director_register_log_actor, "Old name of register_log_actor."),
     WITH_KEYWORDS("register_log_module", cps_director_register_log_actor, "Old name of register_log_actor."),
-    WITH_KEYWORDS("registerFailedModule", cps_director_register_error_actor,
-                  "Old name of register_error_actor."),
-    WITH_KEYWORDS("register_failed_module", cps_director_register_error_actor,
-                  "Old name of register_error_actor."),
-    WITH_KEYWORDS("register_failed_actor", cps_director_register_error_actor,
-                  "Old name of register_error_actor."),
+    WITH_KEYWORDS("registerFailedModule", cps_director_register_error_actor, "Old name of register_error_actor."),
+    WITH_KEYWORDS("register_failed_module", cps_director_register_error_actor, "Old name of register_error_actor."),
+    WITH_KEYWORDS("register_failed_actor", cps_director_register_error_actor, "Old name of register_error_actor."),
     WITH_KEYWORDS("register_default_error_actor", cps_director_register_error_actor,
                   "Old name of register_error_actor."),
-    WITH_KEYWORDS("registerMetricModule", cps_director_register_metric_actor,
-                  "Old name of register_metric_actor."),
-    WITH_KEYWORDS("register_metric_module", cps_director_register_metric_actor,
-                  "Old name of register_metric_actor."),
+    WITH_KEYWORDS("registerMetricModule", cps_director_register_metric_actor, "Old name of register_metric_actor."),
+    WITH_KEYWORDS("register_metric_module", cps_director_register_metric_actor, "Old name of register_metric_actor."),
     {"get_module", cps_director_get_actor, METH_O, "Old name of get_actor."},
     WITH_KEYWORDS("connect", cps_director_connect_queue, "Old name of connect_queue."),
     WITH_KEYWORDS("connect_error", cps_director_connect_error_queue, "Old name of connect_error_queue."),
@@ -446,24 +454,23 @@ static PyMethodDef director_methods[] = {
 };
 
 static PyType_Slot director_slots[] = {
-    {Py_tp_doc,
-     "Director(size=500, name='default', generate_blockdiag=True,\n"
-     "         blockdiag_dir='./build/blockdiag', *, log_level=None, python_logging=None,\n"
-     "         stop_timeout=10.0, concurrency=None)\n--\n\n"
-     "Registers actors, connects their queues, starts and stops them.\n\n"
-     "size: maximum length of each queue of the actors that it makes; 0: no limit.\n"
-     "name: of the diagram's files. generate_blockdiag: write a diagram at start().\n"
-     "blockdiag_dir: where to.\n"
-     "log_level: int or name of a level; records below it are not made. None: what the environment\n"
-     "variable COMPYSITION_LOG_LEVEL says, else DEBUG.\n"
-     "python_logging: True, or the name of a logging.Logger: records also go to\n"
-     "logging.getLogger('<name>.<actor>'); True stands for 'compysition'.\n"
-     "stop_timeout: seconds that a stop waits for what is in flight.\n"
-     "concurrency: how many consumes of one actor may be in progress, for actors that do not choose\n"
-     "themselves; None: no limit.\n\n"
-     "frequency and generate_metrics, of older releases, are accepted and ignored. Raises ValueError\n"
-     "for an unknown level. In the main thread SIGINT and SIGTERM stop running directors from now\n"
-     "on: the first waits for what is in flight, the second does not."},
+    {Py_tp_doc, "Director(size=500, name='default', generate_blockdiag=True,\n"
+                "         blockdiag_dir='./build/blockdiag', *, log_level=None, python_logging=None,\n"
+                "         stop_timeout=10.0, concurrency=None)\n--\n\n"
+                "Registers actors, connects their queues, starts and stops them.\n\n"
+                "size: maximum length of each queue of the actors that it makes; 0: no limit.\n"
+                "name: of the diagram's files. generate_blockdiag: write a diagram at start().\n"
+                "blockdiag_dir: where to.\n"
+                "log_level: int or name of a level; records below it are not made. None: what the environment\n"
+                "variable COMPYSITION_LOG_LEVEL says, else DEBUG.\n"
+                "python_logging: True, or the name of a logging.Logger: records also go to\n"
+                "logging.getLogger('<name>.<actor>'); True stands for 'compysition'.\n"
+                "stop_timeout: seconds that a stop waits for what is in flight.\n"
+                "concurrency: how many consumes of one actor may be in progress, for actors that do not choose\n"
+                "themselves; 0: no limit; None: what Actor has as default.\n\n"
+                "frequency and generate_metrics, of older releases, are accepted and ignored. Raises ValueError\n"
+                "for an unknown level. In the main thread SIGINT and SIGTERM stop running directors from now\n"
+                "on: the first waits for what is in flight, the second does not."},
     {Py_tp_new, director_new},
     {Py_tp_init, director_init},
     {Py_tp_traverse, director_traverse},

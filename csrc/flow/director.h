@@ -19,28 +19,28 @@ typedef enum {
 /* How far a stop goes; a later request can only raise it. */
 typedef enum {
     CPS_STOP_NONE,
-    CPS_STOP_DRAIN,  /* wait for what is in flight, up to stop_timeout */
+    CPS_STOP_DRAIN,   /* wait for what is in flight, up to stop_timeout */
     CPS_STOP_AT_ONCE, /* wait for nothing */
 } CpsStopKind;
 
 typedef struct {
     PyObject_HEAD
-    PyObject *dict;          /* owned: attributes set by scripts; may be NULL */
+    PyObject *dict; /* owned: attributes set by scripts; may be NULL */
     PyObject *weakrefs;
-    CpsState *state;         /* borrowed */
-    PyObject *name;          /* owned */
-    PyObject *actors;        /* owned dict: name -> actor */
-    CpsActor *log_actor;     /* owned; this and the next NULL until __init__ */
-    CpsActor *error_actor;   /* owned */
-    CpsQueuePool *pool;      /* owned: only its log queues are used, by the logger */
-    CpsLogger *logger;       /* owned: what the director itself has to say */
-    CpsLedger *ledger;       /* owned reference, shared by all actors */
+    CpsState *state;       /* borrowed */
+    PyObject *name;        /* owned */
+    PyObject *actors;      /* owned dict: name -> actor */
+    CpsActor *log_actor;   /* owned; this and the next NULL until __init__ */
+    CpsActor *error_actor; /* owned */
+    CpsQueuePool *pool;    /* owned: only its log queues are used, by the logger */
+    CpsLogger *logger;     /* owned: what the director itself has to say */
+    CpsLedger *ledger; /* owned reference, shared by all actors but the log actor: records are no events of the flow */
     PyObject *blockdiag_dir; /* owned */
     PyObject *blockdiag_out; /* owned str; NULL without generate_blockdiag */
-    PyObject *log_base;      /* owned str: name of the logging.Logger above those of the actors; NULL: records stay here */
+    PyObject *log_base; /* owned str: name of the logging.Logger above those of the actors; NULL: records stay here */
+    PyObject *concurrency; /* owned int for actors that do not choose; NULL: their own default */
     Py_ssize_t size;
-    Py_ssize_t concurrency; /* for actors that did not choose; 0: no limit */
-    double stop_timeout;    /* seconds */
+    double stop_timeout; /* seconds */
     int log_level;
     char generate_blockdiag;
     bool diagram_closed; /* blockdiag_out has its last brace */
@@ -63,8 +63,9 @@ int cps_director_setup(PyObject *module, CpsState *state);
 /* Make `actor` (borrowed) one of the director's: found by name, started and stopped by it. Returns 0 or -1. */
 int cps_director_adopt(CpsDirector *self, CpsActor *actor);
 
-/* What every actor of a director shares with it: ledger, log level, bounds. Returns 0 or -1. */
-int cps_director_apply_settings(CpsDirector *self, CpsActor *actor);
+/* Put an actor (borrowed) into the place of log_actor or error_actor. Returns 0 or -1. */
+int cps_director_set_log_actor(CpsDirector *self, CpsActor *actor);
+int cps_director_set_error_actor(CpsDirector *self, CpsActor *actor);
 
 /* Let what `logger` records also go to logging.getLogger("<log_base>.<name>"), if that is wished. Returns 0 or -1. */
 int cps_director_forward_records(CpsDirector *self, CpsLogger *logger, PyObject *name);

@@ -25,8 +25,17 @@ cps_director_forward_records(CpsDirector *self, CpsLogger *logger, PyObject *nam
     return 0;
 }
 
-int
-cps_director_apply_settings(CpsDirector *self, CpsActor *actor)
+/* The log level and where records go besides. Returns 0 or -1. */
+static int
+apply_log_settings(CpsDirector *self, CpsActor *actor)
+{
+    actor->logger->level = self->log_level;
+    return cps_director_forward_records(self, actor->logger, actor->name);
+}
+
+/* Events that the actor makes count for the director. */
+static void
+share_ledger(CpsDirector *self, CpsActor *actor)
 {
     if (actor->ledger != self->ledger) {
         CpsLedger *old = actor->ledger;
@@ -35,11 +44,6 @@ cps_director_apply_settings(CpsDirector *self, CpsActor *actor)
         actor->ledger = self->ledger;
         cps_ledger_unref(old);
     }
-    if (actor->concurrency == 0) {
-        actor->concurrency = self->concurrency;
-    }
-    actor->logger->level = self->log_level;
-    return cps_director_forward_records(self, actor->logger, actor->name);
 }
 
 int
@@ -52,14 +56,27 @@ cps_director_adopt(CpsDirector *self, CpsActor *actor)
     }
     if (old != NULL && old != (PyObject *)actor) {
         cps_log(self->logger, CPS_LOG_WARNING, NULL,
-                "Actor '%S' is registered again: the earlier one of that name will not be started",
-                actor->name);
+                "Actor '%S' is registered again: the earlier one of that name will not be started", actor->name);
     }
-    if (cps_director_apply_settings(self, actor) < 0 ||
-        PyDict_SetItem(self->actors, actor->name, (PyObject *)actor) < 0) {
+    share_ledger(self, actor);
+    if (apply_log_settings(self, actor) < 0 || PyDict_SetItem(self->actors, actor->name, (PyObject *)actor) < 0) {
         return -1;
     }
     return cps_picture_add_actor(self, actor);
+}
+
+/* The keywords that every actor gets, unless the call has them itself. Returns 0 or -1. */
+static int
+add_keywords(CpsDirector *self, PyObject *kwargs)
+{
+    PyObject *size = PyLong_FromSsize_t(self->size);
+    int result = size != NULL && PyDict_SetDefault(kwargs, self->state->names.size, size) != NULL ? 0 : -1;
+
+    Py_XDECREF(size);
+    if (result == 0 && self->concurrency != NULL && PyDict_GetItemString(kwargs, "concurrency") == NULL) {
+        result = PyDict_SetItemString(kwargs, "concurrency", self->concurrency);
+    }
+    return result;
 }
 
 /* `factory`(name, *extra, size=<the director's>, **kwargs); `args` is (factory, *extra), `kwargs` is changed. New, or NULL. */
@@ -69,16 +86,14 @@ build_actor(CpsDirector *self, PyObject *name, PyObject *args, PyObject *kwargs)
     PyObject *first = PyTuple_Pack(1, name);
     PyObject *extra = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
     PyObject *call_args = first && extra ? PySequence_Concat(first, extra) : NULL;
-    PyObject *size = PyLong_FromSsize_t(self->size), *actor = NULL;
+    PyObject *actor = NULL;
 
-    if (call_args != NULL && size != NULL &&
-        PyDict_SetDefault(kwargs, self->state->names.size, size) != NULL) {
+    if (call_args != NULL && add_keywords(self, kwargs) == 0) {
         actor = PyObject_Call(PyTuple_GET_ITEM(args, 0), call_args, kwargs);
     }
     Py_XDECREF(first);
     Py_XDECREF(extra);
     Py_XDECREF(call_args);
-    Py_XDECREF(size);
     return actor;
 }
 
@@ -99,12 +114,11 @@ actor_from_arguments(CpsDirector *self, const char *method, PyObject *args, PyOb
         actor = build_actor(self, values[1] == NULL ? Py_None : values[1], rest_args, rest_kwargs);
     }
     else {
-        actor = cps_raise(self->state, CPS_SETUP_ERROR,
-                          "Argument 'actor' must be an Actor class or an Actor, not %R", values[0]);
+        actor = cps_raise(self->state, CPS_SETUP_ERROR, "Argument 'actor' must be an Actor class or an Actor, not %R",
+                          values[0]);
     }
     if (actor != NULL && !cps_actor_check(self->state, actor)) {
-        cps_raise(self->state, CPS_SETUP_ERROR, "Argument 'actor' made %R, which is no Actor",
-                  actor);
+        cps_raise(self->state, CPS_SETUP_ERROR, "Argument 'actor' made %R, which is no Actor", actor);
         Py_CLEAR(actor);
     }
     Py_DECREF(rest_args);
@@ -124,42 +138,49 @@ cps_director_register_actor(PyObject *op, PyObject *args, PyObject *kwargs)
     return (PyObject *)actor;
 }
 
-/* The body of the two methods that replace a default actor, which is at *slot. */
-static PyObject *
-register_at(CpsDirector *self, CpsActor **slot, const char *method, PyObject *args,
-            PyObject *kwargs)
+int
+cps_director_set_log_actor(CpsDirector *self, CpsActor *actor)
 {
-    CpsActor *actor = actor_from_arguments(self, method, args, kwargs);
+    Py_XSETREF(self->log_actor, (CpsActor *)Py_NewRef(actor));
+    return apply_log_settings(self, actor); /* not the ledger: records are no events of the flow */
+}
 
-    if (actor == NULL || cps_director_apply_settings(self, actor) < 0) {
-        Py_XDECREF(actor);
-        return NULL;
-    }
-    Py_XSETREF(*slot, (CpsActor *)Py_NewRef(actor));
-    return (PyObject *)actor;
+int
+cps_director_set_error_actor(CpsDirector *self, CpsActor *actor)
+{
+    Py_XSETREF(self->error_actor, (CpsActor *)Py_NewRef(actor));
+    share_ledger(self, actor);
+    return apply_log_settings(self, actor);
 }
 
 PyObject *
 cps_director_register_log_actor(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     CpsDirector *self = (CpsDirector *)op;
+    CpsActor *actor = actor_from_arguments(self, "register_log_actor", args, kwargs);
 
-    return register_at(self, &self->log_actor, "register_log_actor", args, kwargs);
+    if (actor != NULL && cps_director_set_log_actor(self, actor) < 0) {
+        Py_CLEAR(actor);
+    }
+    return (PyObject *)actor;
 }
 
 PyObject *
 cps_director_register_error_actor(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     CpsDirector *self = (CpsDirector *)op;
+    CpsActor *actor = actor_from_arguments(self, "register_error_actor", args, kwargs);
 
-    return register_at(self, &self->error_actor, "register_error_actor", args, kwargs);
+    if (actor != NULL && cps_director_set_error_actor(self, actor) < 0) {
+        Py_CLEAR(actor);
+    }
+    return (PyObject *)actor;
 }
 
 PyObject *
 cps_director_register_metric_actor(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    return (PyObject *)actor_from_arguments((CpsDirector *)op, "register_metric_actor", args,
-                                            kwargs);
+    return (PyObject *)actor_from_arguments((CpsDirector *)op, "register_metric_actor", args, kwargs);
 }
 
 /* Whether `actor` (may be NULL) has that name. 1, 0, or -1. */

@@ -66,8 +66,7 @@ end_from_text(CpsDirector *self, PyObject *text, const char *argument)
     }
     actor = cps_director_get_actor((PyObject *)self, PyTuple_GET_ITEM(parts, 0));
     if (actor == Py_None) {
-        cps_raise(self->state, CPS_SETUP_ERROR, "Argument '%s': no actor is registered for %R",
-                  argument, text);
+        cps_raise(self->state, CPS_SETUP_ERROR, "Argument '%s': no actor is registered for %R", argument, text);
     }
     else if (actor != NULL) {
         end = PyTuple_Pack(2, actor, PyTuple_GET_ITEM(parts, 2));
@@ -102,9 +101,8 @@ end_from_argument(CpsDirector *self, PyObject *value, const char *argument)
         name = PyTuple_GET_ITEM(value, 1);
     }
     if (!cps_actor_check(self->state, actor)) {
-        return cps_raise(self->state, CPS_SETUP_ERROR,
-                         "Argument '%s' must be an Actor or (Actor, queue name), not %R", argument,
-                         value);
+        return cps_raise(self->state, CPS_SETUP_ERROR, "Argument '%s' must be an Actor or (Actor, queue name), not %R",
+                         argument, value);
     }
     return adopt_unknown(self, (CpsActor *)actor) < 0 ? NULL : PyTuple_Pack(2, actor, name);
 }
@@ -134,8 +132,7 @@ take_destination(Call *call, PyObject *value)
 
     if (end != NULL && PyList_Check(PyTuple_GET_ITEM(end, 1))) {
         cps_raise(state, CPS_SETUP_ERROR,
-                  "Argument 'destinations': %R has a list of queue names, which only a source may",
-                  value);
+                  "Argument 'destinations': %R has a list of queue names, which only a source may", value);
     }
     else if (end != NULL) {
         result = PyList_Append(call->ends, end);
@@ -189,8 +186,7 @@ call_method(const Call *call, PyObject *source_name, CpsActor *destination, PyOb
     PyObject *method = PyObject_GetAttr((PyObject *)call->source, call->method), *result = NULL;
     PyObject *kwargs = PyDict_Copy(call->kwargs);
 
-    if (method != NULL && kwargs != NULL &&
-        PyDict_SetItemString(kwargs, "source_queue_name", source_name) == 0 &&
+    if (method != NULL && kwargs != NULL && PyDict_SetItemString(kwargs, "source_queue_name", source_name) == 0 &&
         PyDict_SetItemString(kwargs, "destination", (PyObject *)destination) == 0 &&
         PyDict_SetItemString(kwargs, "destination_queue_name", name) == 0) {
         result = PyObject_Call(method, call->args, kwargs);
@@ -232,15 +228,15 @@ fan_out(const Call *call, CpsQueue *first, CpsActor *destination, PyObject *name
     int taken = key == NULL ? -1 : PyDict_Contains((PyObject *)destination->pool->inbound, key);
 
     if (taken > 0) {
-        cps_raise(call->director->state, CPS_QUEUE_CONNECTED,
-                  "Inbound queue %S on %S is already connected", key, destination->name);
+        cps_raise(call->director->state, CPS_QUEUE_CONNECTED, "Inbound queue %S on %S is already connected", key,
+                  destination->name);
     }
     if (taken == 0) {
         queue = add_copy_queue(call, first, destination, key);
     }
     if (queue != NULL) {
-        cps_log(call->source->logger, CPS_LOG_INFO, NULL, "Connected queue '%S' to '%S.%S'",
-                first->name, destination->name, key);
+        cps_log(call->source->logger, CPS_LOG_INFO, NULL, "Connected queue '%S' to '%S.%S'", first->name,
+                destination->name, key);
     }
     Py_XDECREF(key);
     return queue;
@@ -249,8 +245,7 @@ fan_out(const Call *call, CpsQueue *first, CpsActor *destination, PyObject *name
 /* Connect the outbox called `source_name` (None: not given) to one end. `first` is what earlier ends of this call made of that
  * outbox, when it may feed several actors, or NULL; *queue_p becomes what was connected. Returns 0 or -1. */
 static int
-connect_end(const Call *call, PyObject *source_name, PyObject *end, CpsQueue *first,
-            CpsQueue **queue_p)
+connect_end(const Call *call, PyObject *source_name, PyObject *end, CpsQueue *first, CpsQueue **queue_p)
 {
     CpsActor *destination = (CpsActor *)PyTuple_GET_ITEM(end, 0);
     PyObject *name = PyTuple_GET_ITEM(end, 1);
@@ -318,8 +313,7 @@ connect_all(const Call *call)
             return -1;
         }
     }
-    return call->director->phase == CPS_DIRECTOR_IDLE ? 0
-                                                      : cps_director_mark_cycles(call->director);
+    return call->director->phase == CPS_DIRECTOR_IDLE ? 0 : cps_director_mark_cycles(call->director);
 }
 
 /* --- arguments ------------------------------------------------------------------------------------------------------------ */
@@ -347,14 +341,12 @@ take_on_full(Call *call)
         return PyErr_Occurred() ? -1 : 0;
     }
     for (size_t i = 0; i < Py_ARRAY_LENGTH(on_full_names); i++) {
-        if (PyUnicode_Check(value) &&
-            PyUnicode_CompareWithASCIIString(value, on_full_names[i]) == 0) {
+        if (PyUnicode_Check(value) && PyUnicode_CompareWithASCIIString(value, on_full_names[i]) == 0) {
             call->on_full = (int)i;
         }
     }
     if (call->on_full < 0) {
-        PyErr_Format(PyExc_ValueError,
-                     "on_full must be 'block', 'drop_new', 'drop_old' or 'fail', not %R", value);
+        PyErr_Format(PyExc_ValueError, "on_full must be 'block', 'drop_new', 'drop_old' or 'fail', not %R", value);
     }
     Py_DECREF(value);
     return call->on_full < 0 ? -1 : 0;
@@ -373,8 +365,7 @@ take_kind(Call *call, PyObject *method)
     }
     call->method = is_error ? PyUnicode_FromString("connect_error_queue") : Py_NewRef(method);
     for (size_t i = 0; call->method != NULL && i < Py_ARRAY_LENGTH(kinds); i++) {
-        if (PyUnicode_Check(call->method) &&
-            PyUnicode_CompareWithASCIIString(call->method, kinds[i].method) == 0) {
+        if (PyUnicode_Check(call->method) && PyUnicode_CompareWithASCIIString(call->method, kinds[i].method) == 0) {
             call->kind = &kinds[i];
         }
     }
@@ -423,8 +414,7 @@ connect_by_arguments(PyObject *self, const Kind *kind, PyObject *args, PyObject 
     kwargs = plural_keywords(kwargs);
     default_method = PyUnicode_FromString(kind->method);
     if (kwargs != NULL && default_method != NULL &&
-        cps_bind(kind->method, args, kwargs, names, count, 2, values, &rest_args, &call.kwargs) ==
-            0) {
+        cps_bind(kind->method, args, kwargs, names, count, 2, values, &rest_args, &call.kwargs) == 0) {
         values[2] = values[2] == NULL ? default_method : values[2];
         result = call_fill(&call, values, rest_args) < 0 ? -1 : connect_all(&call);
     }
@@ -464,8 +454,7 @@ connect_default_errors(CpsDirector *self, CpsActor *actor)
     if (PyDict_GET_SIZE((PyObject *)actor->pool->error) > 0) {
         return;
     }
-    result = PyObject_CallMethod((PyObject *)self, "connect_error_queue", "OO", actor,
-                                 self->error_actor);
+    result = PyObject_CallMethod((PyObject *)self, "connect_error_queue", "OO", actor, self->error_actor);
     if (result == NULL) {
         PyObject *exc = PyErr_GetRaisedException();
 
@@ -481,9 +470,8 @@ connect_default_logs(CpsDirector *self, CpsActor *actor)
 {
     PyObject *method = PyObject_GetAttrString((PyObject *)actor, "connect_log_queue");
     PyObject *args = PyTuple_New(0), *result = NULL;
-    PyObject *kwargs = Py_BuildValue("{s:s,s:O,s:s,s:O}", "source_queue_name", "logs",
-                                     "destination", self->log_actor, "destination_queue_name",
-                                     "inbox", "check_existing", Py_False);
+    PyObject *kwargs = Py_BuildValue("{s:s,s:O,s:s,s:O}", "source_queue_name", "logs", "destination", self->log_actor,
+                                     "destination_queue_name", "inbox", "check_existing", Py_False);
 
     if (method != NULL && args != NULL && kwargs != NULL) {
         result = PyObject_Call(method, args, kwargs);

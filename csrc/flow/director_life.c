@@ -3,6 +3,7 @@
 
 #include "flow/stop_signals.h"
 #include "loop/fiber.h"
+#include "loop/worker.h"
 
 bool
 cps_director_hub_runs(void)
@@ -214,16 +215,15 @@ static void
 name_culprit(CpsDirector *self, PyObject *exc, CpsActor *actor)
 {
     PyObject *note = PyUnicode_FromFormat("while starting actor '%S'", actor->name);
-    PyObject *added =
-        note == NULL ? NULL : PyObject_CallMethod(exc, "add_note", "O", note);
+    PyObject *added = note == NULL ? NULL : PyObject_CallMethod(exc, "add_note", "O", note);
 
     if (added == NULL) {
         PyErr_Clear(); /* the log line remains */
     }
     Py_XDECREF(note);
     Py_XDECREF(added);
-    cps_log(self->logger, CPS_LOG_ERROR, NULL, "Actor '%S' could not be started: %s: %S",
-            actor->name, Py_TYPE(exc)->tp_name, exc);
+    cps_log(self->logger, CPS_LOG_ERROR, NULL, "Actor '%S' could not be started: %s: %S", actor->name,
+            Py_TYPE(exc)->tp_name, exc);
 }
 
 /* The log and the error actor start although another failed: what is logged should be seen. */

@@ -2,7 +2,7 @@
  * block; its own loops never end the process's other work. */
 #include "flow/director.h"
 
-#include "loop/fiber.h"
+#include "loop/worker.h"
 
 #include <string.h>
 
@@ -60,6 +60,17 @@ no_consume_runs(const Stop *stop)
 {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
         if (stop_actor_at(stop, i)->running > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+no_thread_runs(const Stop *stop)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        if (PyObject_Size(stop_actor_at(stop, i)->threads) > 0) {
             return false;
         }
     }
@@ -131,8 +142,8 @@ stop_actor(CpsDirector *self, CpsActor *actor)
         return;
     }
     exc = PyErr_GetRaisedException();
-    cps_log(self->logger, CPS_LOG_ERROR, NULL, "Actor '%S' failed to stop: %s: %S", actor->name,
-            Py_TYPE(exc)->tp_name, exc);
+    cps_log(self->logger, CPS_LOG_ERROR, NULL, "Actor '%S' failed to stop: %s: %S", actor->name, Py_TYPE(exc)->tp_name,
+            exc);
     if (PyErr_GivenExceptionMatches(exc, PyExc_Exception)) {
         Py_DECREF(exc);
         return;
@@ -172,8 +183,7 @@ stop_registered(const Stop *stop, bool drained)
 static bool
 is_inbox_of(const CpsActor *actor, const CpsReady *node)
 {
-    for (CpsLink *link = cps_list_first(&actor->inboxes); link != NULL;
-         link = cps_list_after(&actor->inboxes, link)) {
+    for (CpsLink *link = cps_list_first(&actor->inboxes); link != NULL; link = cps_list_after(&actor->inboxes, link)) {
         if (&CPS_CONTAINER(link, CpsInbox, actor_link)->ready == node) {
             return true;
         }
@@ -201,9 +211,27 @@ static void
 kill_consumes(Stop *stop)
 {
     if (!no_consume_runs(stop)) {
-        cps_workers_kill(stop->director->rt, works_for_us, stop);
+        (void)cps_workers_doom(stop->director->rt, works_for_us, stop);
         (void)stop_await(stop, no_consume_runs, seconds_from_now(grace), true);
     }
+}
+
+/* The greenlets that actors spawned may find out that loop() is false; then they are ended as well. */
+static void
+end_threads(Stop *stop)
+{
+    if (stop_await(stop, no_thread_runs, Py_MIN(stop->director->stop_deadline, seconds_from_now(grace)), false)) {
+        return;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        PyObject *result = PyObject_CallMethod(stop_actor_at(stop, i)->threads, "kill", NULL);
+
+        if (result == NULL) {
+            PyErr_WriteUnraisable(stop_actor_at(stop, i)->threads);
+        }
+        Py_XDECREF(result);
+    }
+    (void)stop_await(stop, no_thread_runs, seconds_from_now(grace), true);
 }
 
 /* Note for the report that `count` events were left somewhere; a failure to note is not worth stopping for. */
@@ -228,15 +256,17 @@ note_left(Stop *stop, Py_ssize_t count, const char *format, ...)
 static void
 note_actor(Stop *stop, const CpsActor *actor)
 {
-    for (CpsLink *link = cps_list_first(&actor->inboxes); link != NULL;
-         link = cps_list_after(&actor->inboxes, link)) {
-        CpsInbox *inbox = CPS_CONTAINER(link, CpsInbox, actor_link);
-        Py_ssize_t length = cps_queue_length(inbox->queue);
+    Py_ssize_t length;
 
+    for (CpsLink *link = cps_list_first(&actor->inboxes); link != NULL; link = cps_list_after(&actor->inboxes, link)) {
+        CpsInbox *inbox = CPS_CONTAINER(link, CpsInbox, actor_link);
+
+        length = cps_queue_length(inbox->queue);
         note_left(stop, length, "%S.%S (%zd)", actor->name, inbox->key, length);
     }
     note_left(stop, actor->running, "inside %S (%zd)", actor->name, actor->running);
-    note_left(stop, actor->retrying, "retries of %S (%zd)", actor->name, actor->retrying);
+    length = (Py_ssize_t)cps_list_length(&actor->retries);
+    note_left(stop, length, "retries of %S (%zd)", actor->name, length);
 }
 
 /* Throw away what waits in queues that nobody consumes. */
@@ -308,9 +338,8 @@ report(const Stop *stop)
         names = PyUnicode_Join(comma, stop->left);
     }
     PyErr_Clear();
-    cps_log(self->logger, CPS_LOG_WARNING, NULL, "Stopped: %llu events drained, %llu not: %V%s",
-            drained, undrained, names, "in unknown places",
-            stop->left_queues > MOST_NAMED ? ", and others" : "");
+    cps_log(self->logger, CPS_LOG_WARNING, NULL, "Stopped: %llu events drained, %llu not: %V%s", drained, undrained,
+            names, "in unknown places", stop->left_queues > MOST_NAMED ? ", and others" : "");
     Py_XDECREF(comma);
     Py_XDECREF(names);
 }
@@ -354,6 +383,7 @@ stop_all(Stop *stop)
 
     stop_sources(stop);
     stop_registered(stop, stop_await(stop, pipeline_is_quiet, self->stop_deadline, false));
+    end_threads(stop);
     purge(stop);
     report(stop);
     stop_default(stop, self->error_actor, error_actor_is_quiet, false);

@@ -10,8 +10,7 @@
 static bool
 is_plain(PyObject *name)
 {
-    static const char *const taken[] = {"blockdiag", "class", "diagram", "edge",
-                                        "graph",     "group", "node",    "plugin"};
+    static const char *const taken[] = {"blockdiag", "class", "diagram", "edge", "graph", "group", "node", "plugin"};
     Py_ssize_t length = PyUnicode_GET_LENGTH(name);
 
     for (size_t i = 0; i < Py_ARRAY_LENGTH(taken); i++) {
@@ -35,8 +34,7 @@ static PyObject *
 quoted(PyObject *text)
 {
     PyObject *slashes = PyObject_CallMethod(text, "replace", "ss", "\\", "\\\\");
-    PyObject *inner = slashes == NULL ? NULL
-                                      : PyObject_CallMethod(slashes, "replace", "ss", "\"", "\\\"");
+    PyObject *inner = slashes == NULL ? NULL : PyObject_CallMethod(slashes, "replace", "ss", "\"", "\\\"");
     PyObject *result = inner == NULL ? NULL : PyUnicode_FromFormat("\"%U\"", inner);
 
     Py_XDECREF(slashes);
@@ -140,14 +138,11 @@ cps_picture_add_connection(CpsDirector *self, CpsActor *source, CpsActor *destin
 
 /* Append (source, outbox, destination, inbox, kind) for each reader of a queue. Returns 0 or -1. */
 static int
-add_arrows(PyObject *arrows, const CpsActor *source, PyObject *outbox, CpsQueue *queue,
-           const char *kind)
+add_arrows(PyObject *arrows, const CpsActor *source, PyObject *outbox, CpsQueue *queue, const char *kind)
 {
-    for (CpsLink *link = cps_list_first(&queue->inboxes); link != NULL;
-         link = cps_list_after(&queue->inboxes, link)) {
+    for (CpsLink *link = cps_list_first(&queue->inboxes); link != NULL; link = cps_list_after(&queue->inboxes, link)) {
         CpsInbox *inbox = CPS_CONTAINER(link, CpsInbox, queue_link);
-        PyObject *arrow = Py_BuildValue("(OOOOs)", source->name, outbox, inbox->actor->name,
-                                        inbox->key, kind);
+        PyObject *arrow = Py_BuildValue("(OOOOs)", source->name, outbox, inbox->actor->name, inbox->key, kind);
 
         if (arrow == NULL || PyList_Append(arrows, arrow) < 0) {
             Py_XDECREF(arrow);
@@ -191,8 +186,7 @@ describe_actor(const CpsActor *actor, PyObject *nodes, PyObject *arrows)
     int result = node == NULL ? -1 : PyList_Append(nodes, node);
 
     Py_XDECREF(node);
-    if (result < 0 ||
-        add_pool_arrows(arrows, actor, (PyObject *)actor->pool->outbound, "outbound") < 0 ||
+    if (result < 0 || add_pool_arrows(arrows, actor, (PyObject *)actor->pool->outbound, "outbound") < 0 ||
         add_pool_arrows(arrows, actor, (PyObject *)actor->pool->error, "error") < 0) {
         return -1;
     }
@@ -211,8 +205,7 @@ description(CpsDirector *self)
         failed = describe_actor((CpsActor *)PyList_GET_ITEM(actors, i), nodes, arrows) < 0;
     }
     if (!failed) {
-        result = Py_BuildValue("(OOOO)", nodes, arrows, self->log_actor->name,
-                               self->error_actor->name);
+        result = Py_BuildValue("(OOOO)", nodes, arrows, self->log_actor->name, self->error_actor->name);
     }
     Py_XDECREF(actors);
     Py_XDECREF(nodes);
@@ -248,8 +241,8 @@ cps_picture_finalize(PyObject *op, PyObject *unused)
     graph = description(self);
     module = PyImport_ImportModule("compysition.picture");
     if (graph != NULL && module != NULL) {
-        message = PyObject_CallMethod(module, "write", "OOOO", self->blockdiag_dir, self->name,
-                                      self->blockdiag_out, graph);
+        message =
+            PyObject_CallMethod(module, "write", "OOOO", self->blockdiag_dir, self->name, self->blockdiag_out, graph);
     }
     Py_XDECREF(graph);
     Py_XDECREF(module);

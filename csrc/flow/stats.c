@@ -20,28 +20,17 @@ set_stolen(PyObject *dict, PyObject *key, PyObject *value)
 
 /* --- actors --------------------------------------------------------------------------------------------------------------- */
 
-static Py_ssize_t
-list_length(const CpsList *list)
-{
-    Py_ssize_t length = 0;
-
-    for (CpsLink *link = cps_list_first(list); link != NULL; link = cps_list_after(list, link)) {
-        length++;
-    }
-    return length;
-}
-
 static PyObject *
 actor_stats(const CpsActor *actor)
 {
     const CpsActorCounters *counters = &actor->counters;
 
-    return Py_BuildValue(
-        "{s:K,s:K,s:K,s:K,s:K,s:K,s:n,s:n,s:n,s:d}", "in", counters->in, "out", counters->out,
-        "errors", counters->errors, "dropped", counters->dropped, "unrouted", counters->unrouted,
-        "rescued", counters->rescued, "running", actor->running, "retrying", actor->retrying,
-        "blocked", list_length(&actor->pending), "working_time",
-        estimate(counters->working_ns, counters->sampled, counters->in));
+    return Py_BuildValue("{s:K,s:K,s:K,s:K,s:K,s:K,s:n,s:n,s:n,s:d}", "in", counters->in, "out", counters->out,
+                         "errors", counters->errors, "dropped", counters->dropped, "unrouted", counters->unrouted,
+                         "rescued", counters->rescued, "running", actor->running, "retrying",
+                         (Py_ssize_t)cps_list_length(&actor->retries), "blocked",
+                         (Py_ssize_t)cps_list_length(&actor->pending), "working_time",
+                         estimate(counters->working_ns, counters->sampled, counters->in));
 }
 
 /* --- queues --------------------------------------------------------------------------------------------------------------- */
@@ -51,9 +40,8 @@ queue_stats(const CpsQueue *queue)
 {
     const CpsQueueCounters *counters = &queue->counters;
 
-    return Py_BuildValue("{s:K,s:K,s:K,s:n,s:K,s:n,s:i,s:d}", "in", counters->in, "out",
-                         counters->out, "dropped", counters->dropped, "depth",
-                         cps_queue_length(queue), "highest", counters->highest, "limit",
+    return Py_BuildValue("{s:K,s:K,s:K,s:n,s:K,s:n,s:i,s:d}", "in", counters->in, "out", counters->out, "dropped",
+                         counters->dropped, "depth", cps_queue_length(queue), "highest", counters->highest, "limit",
                          queue->maxsize, "in_cycle", queue->part != NULL, "waiting_time",
                          estimate(counters->waited_ns, counters->sampled, counters->out));
 }
@@ -62,16 +50,14 @@ queue_stats(const CpsQueue *queue)
 static PyObject *
 queue_label(const CpsQueue *queue, const CpsActor *source, PyObject *outbox)
 {
-    PyObject *label = outbox == NULL ? PyUnicode_FromString("*")
-                                     : PyUnicode_FromFormat("%S.%S", source->name, outbox);
+    PyObject *label = outbox == NULL ? PyUnicode_FromString("*") : PyUnicode_FromFormat("%S.%S", source->name, outbox);
     const char *separator = " -> ";
 
     for (CpsLink *link = cps_list_first(&queue->inboxes); link != NULL && label != NULL;
          link = cps_list_after(&queue->inboxes, link)) {
         CpsInbox *inbox = CPS_CONTAINER(link, CpsInbox, queue_link);
 
-        Py_SETREF(label, PyUnicode_FromFormat("%U%s%S.%S", label, separator, inbox->actor->name,
-                                              inbox->key));
+        Py_SETREF(label, PyUnicode_FromFormat("%U%s%S.%S", label, separator, inbox->actor->name, inbox->key));
         separator = ", ";
     }
     return label;
@@ -79,8 +65,7 @@ queue_label(const CpsQueue *queue, const CpsActor *source, PyObject *outbox)
 
 /* Add a queue to `result` unless it is in `seen`, a set of addresses: many actors may share one. Returns 0 or -1. */
 static int
-add_queue(PyObject *result, PyObject *seen, CpsQueue *queue, const CpsActor *source,
-          PyObject *outbox)
+add_queue(PyObject *result, PyObject *seen, CpsQueue *queue, const CpsActor *source, PyObject *outbox)
 {
     PyObject *address = PyLong_FromVoidPtr(queue), *label;
     int known = address == NULL ? -1 : PySet_Contains(seen, address), done;
@@ -135,8 +120,8 @@ add_queues(PyObject *result, PyObject *seen, PyObject *actors)
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(actors); i++) {
             CpsActor *actor = (CpsActor *)PyList_GET_ITEM(actors, i);
             CpsQueuePool *pool = actor->pool;
-            PyObject *pools[] = {(PyObject *)pool->outbound, (PyObject *)pool->error,
-                                 (PyObject *)pool->logs, (PyObject *)pool->inbound};
+            PyObject *pools[] = {(PyObject *)pool->outbound, (PyObject *)pool->error, (PyObject *)pool->logs,
+                                 (PyObject *)pool->inbound};
 
             for (int j = outboxes ? 0 : 3; j < (outboxes ? 3 : 4); j++) {
                 if (add_pool(result, seen, actor, pools[j], outboxes) < 0) {
@@ -155,11 +140,10 @@ ledger_stats(const CpsLedger *ledger)
 {
     const uint64_t *settled = ledger->settled;
 
-    return Py_BuildValue("{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}", "created", ledger->created,
-                         "in_flight", ledger->in_flight, "kept", ledger->kept, "consumed",
-                         settled[CPS_FATE_CONSUMED], "dropped", settled[CPS_FATE_DROPPED], "failed",
-                         settled[CPS_FATE_FAILED], "reported", settled[CPS_FATE_REPORTED],
-                         "answered", settled[CPS_FATE_ANSWERED]);
+    return Py_BuildValue("{s:K,s:K,s:K,s:K,s:K,s:K,s:K,s:K}", "created", ledger->created, "in_flight",
+                         ledger->in_flight, "kept", ledger->kept, "consumed", settled[CPS_FATE_CONSUMED], "dropped",
+                         settled[CPS_FATE_DROPPED], "failed", settled[CPS_FATE_FAILED], "reported",
+                         settled[CPS_FATE_REPORTED], "answered", settled[CPS_FATE_ANSWERED]);
 }
 
 /* New dict, or NULL. An actor that is listed earlier wins over a default actor of the same name. */
@@ -202,8 +186,8 @@ cps_director_stats(PyObject *op, PyObject *unused)
     if (actors == NULL) {
         return NULL;
     }
-    result = Py_BuildValue("{s:N,s:N,s:N}", "actors", actors_stats(actors), "queues",
-                           queues_stats(actors), "events", ledger_stats(self->ledger));
+    result = Py_BuildValue("{s:N,s:N,s:N}", "actors", actors_stats(actors), "queues", queues_stats(actors), "events",
+                           ledger_stats(self->ledger));
     Py_DECREF(actors);
     return result;
 }
