@@ -148,7 +148,7 @@ director_wait(CpsDirector *self)
             return -1;
         }
     }
-    cps_runtime_close_unused(self->state);
+    cps_runtime_close_unused();
     return 0;
 }
 
