@@ -1,5 +1,6 @@
-import compysition.testutils.test_actor as module
 import pytest
+
+import compysition.testutils.test_actor as module
 from compysition import Actor, Event, Queue
 from compysition.errors import QueueEmpty, QueueFull
 from compysition.event import HttpEvent, JSONEvent
@@ -63,7 +64,12 @@ def test_output_timeout(wrap):
 
 
 def test_several_queues(wrap):
-    wrapper = wrap(Echo("echo"), input_queues=["a", "b"], output_queues=["one", "two"], error_queues=["e1", "e2"])
+    wrapper = wrap(
+        Echo("echo"),
+        input_queues=["a", "b"],
+        output_queues=["one", "two"],
+        error_queues=["e1", "e2"],
+    )
     assert (list(wrapper.input_queues), list(wrapper.output_queues)) == (["a", "b"], ["one", "two"])
     assert list(wrapper.error_queues) == ["e1", "e2"]
     wrapper.input = Event(data="x")
@@ -76,7 +82,10 @@ def test_several_queues(wrap):
 
 def test_single_names(wrap):
     wrapper = wrap(Echo("echo"), "in", "out", "err")
-    assert [list(queues) for queues in (wrapper.input_queues, wrapper.output_queues, wrapper.error_queues)] == [
+    assert [
+        list(queues)
+        for queues in (wrapper.input_queues, wrapper.output_queues, wrapper.error_queues)
+    ] == [
         ["in"],
         ["out"],
         ["err"],
