@@ -1,0 +1,1 @@
+"""Measurements of speed, each beside peers measured in the same run."""
