@@ -123,8 +123,8 @@
     X(json_dumps)                                                                          \
     X(deepcopy)                                                                            \
     X(datetime)                                                                            \
-    X(http_status) /* http.HTTPStatus */                                                   \
-    X(newobj)      /* copyreg.__newobj__ */                                                \
+    X(http_status)  /* http.HTTPStatus */                                                  \
+    X(newobj)       /* copyreg.__newobj__ */                                               \
     X(slotnames)    /* copyreg._slotnames */                                               \
     X(cron_trigger) /* apscheduler.triggers.cron.CronTrigger */                            \
     X(re_compile)

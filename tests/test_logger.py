@@ -13,7 +13,7 @@ def pool():
 def test_pool_must_be_a_pool():
     for wrong in ({}, None, Queue("q")):
         with pytest.raises(
-            TypeError, match="^Logger queue_pool must be of type '_InternalQueuePool'$"
+            TypeError, match=r"^Logger queue_pool must be of type '_InternalQueuePool'$"
         ):
             Logger("a", wrong)
 

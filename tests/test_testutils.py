@@ -58,9 +58,9 @@ def test_output_timeout(wrap):
     wrapper = wrap(Echo("echo"), output_timeout=0.05)
     assert wrapper.output_timeout == 0.05
     with pytest.raises(QueueEmpty):
-        wrapper.output
+        _ = wrapper.output
     with pytest.raises(QueueEmpty):
-        wrapper.error
+        _ = wrapper.error
 
 
 def test_several_queues(wrap):

@@ -4,14 +4,10 @@
 int
 cps_actors_setup(PyObject *module, CpsState *state)
 {
-    if (cps_null_setup(module, state) < 0 ||
-        cps_stdout_setup(module, state) < 0 ||
-        cps_eventlogger_setup(module, state) < 0 ||
-        cps_flowcontroller_setup(module, state) < 0 ||
-        cps_modifier_setup(module, state) < 0 ||
-        cps_schedule_setup(module, state) < 0 ||
-        cps_generator_setup(module, state) < 0 ||
-        cps_cron_setup(module, state) < 0 ||
+    if (cps_null_setup(module, state) < 0 || cps_stdout_setup(module, state) < 0 ||
+        cps_eventlogger_setup(module, state) < 0 || cps_flowcontroller_setup(module, state) < 0 ||
+        cps_modifier_setup(module, state) < 0 || cps_schedule_setup(module, state) < 0 ||
+        cps_generator_setup(module, state) < 0 || cps_cron_setup(module, state) < 0 ||
         cps_testevent_setup(module, state) < 0) {
         return -1;
     }

@@ -10,10 +10,9 @@
 static int
 cron_parse_interval(CpsGenerator *self)
 {
-    PyObject *cls = cps_import(&self->base.state->cron_trigger, "apscheduler.triggers.cron",
-                               "CronTrigger"); /* borrowed */
-    PyObject *trigger =
-        cls == NULL ? NULL : PyObject_VectorcallDict(cls, NULL, 0, self->interval);
+    PyObject *cls =
+        cps_import(&self->base.state->cron_trigger, "apscheduler.triggers.cron", "CronTrigger"); /* borrowed */
+    PyObject *trigger = cls == NULL ? NULL : PyObject_VectorcallDict(cls, NULL, 0, self->interval);
 
     if (trigger == NULL) {
         return -1;
@@ -41,8 +40,7 @@ cron_datetime(CpsState *state, PyObject *trigger, double moment)
 static int
 cron_fire_time(PyObject *trigger, PyObject *start, double *due)
 {
-    PyObject *fire =
-        PyObject_CallMethod(trigger, "get_next_fire_time", "OO", Py_None, start);
+    PyObject *fire = PyObject_CallMethod(trigger, "get_next_fire_time", "OO", Py_None, start);
     PyObject *stamp;
 
     if (fire == NULL) {
@@ -87,15 +85,15 @@ cron_init(PyObject *op, PyObject *args, PyObject *kwargs)
 }
 
 PyDoc_STRVAR(cron_doc,
-"CronEventGenerator(name, event_class=Event, event_kwargs=None, producers=1, interval=5, delay=0,\n"
-"                   generate_error=False, *args, max_events=0, **kwargs)\n--\n\n"
-"As EventGenerator, at times of the calendar.\n\n"
-"In: any event, which is dropped and makes one new event at once. Out: event_class.\n\n"
-"interval: dict of year, month, day, week, day_of_week, hour, minute and second, merged over\n"
-"    DEFAULT_INTERVAL, which is every twelfth second of each minute: add second=0 for one event in\n"
-"    a minute. Values as in cron: 5, '*', '*/n', 'a-b', 'a-b/n', 'a,b', names of days and months,\n"
-"    'last', '1st mon'. Local time, unless there is a timezone; start_date and end_date are known.\n\n"
-"Raises ValueError for a field that cannot be read, and for an interval that is no dict.");
+             "CronEventGenerator(name, event_class=Event, event_kwargs=None, producers=1, interval=5, delay=0,\n"
+             "                   generate_error=False, *args, max_events=0, **kwargs)\n--\n\n"
+             "As EventGenerator, at times of the calendar.\n\n"
+             "In: any event, which is dropped and makes one new event at once. Out: event_class.\n\n"
+             "interval: dict of year, month, day, week, day_of_week, hour, minute and second, merged over\n"
+             "    DEFAULT_INTERVAL, which is every twelfth second of each minute: add second=0 for one event in\n"
+             "    a minute. Values as in cron: 5, '*', '*/n', 'a-b', 'a-b/n', 'a,b', names of days and months,\n"
+             "    'last', '1st mon'. Local time, unless there is a timezone; start_date and end_date are known.\n\n"
+             "Raises ValueError for a field that cannot be read, and for an interval that is no dict.");
 
 static PyType_Slot cron_slots[] = {
     {Py_tp_doc, (void *)cron_doc},
@@ -119,13 +117,12 @@ cps_cron_setup(PyObject *module, CpsState *state)
     PyObject *interval;
     int result;
 
-    if (cps_add_type(module, &state->types.CronEventGenerator, &cron_spec,
-                     (PyObject *)state->types.EventGenerator) < 0) {
+    if (cps_add_type(module, &state->types.CronEventGenerator, &cron_spec, (PyObject *)state->types.EventGenerator) <
+        0) {
         return -1;
     }
-    interval = Py_BuildValue("{ssssssssssssssss}", "year", "*", "month", "*", "day", "*", "week",
-                             "*", "day_of_week", "*", "hour", "*", "minute", "*", "second",
-                             "*/12");
+    interval = Py_BuildValue("{ssssssssssssssss}", "year", "*", "month", "*", "day", "*", "week", "*", "day_of_week",
+                             "*", "hour", "*", "minute", "*", "second", "*/12");
     result = interval == NULL ? -1
                               : PyObject_SetAttr((PyObject *)state->types.CronEventGenerator,
                                                  state->names.DEFAULT_INTERVAL, interval);

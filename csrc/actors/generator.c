@@ -51,8 +51,7 @@ generator_new_event(CpsGenerator *self)
         Py_DECREF(cls);
     }
     if (event != NULL && !cps_event_check(self->base.state, event)) {
-        PyErr_Format(PyExc_TypeError, "event_class made %.100s, which is no event",
-                     Py_TYPE(event)->tp_name);
+        PyErr_Format(PyExc_TypeError, "event_class made %.100s, which is no event", Py_TYPE(event)->tp_name);
         Py_CLEAR(event);
     }
     return event;
@@ -123,8 +122,7 @@ generator_run_failed(CpsGenerator *self, PyObject *event)
         return;
     }
     exc = PyErr_GetRaisedException();
-    cps_log(self->base.logger, CPS_LOG_ERROR, event, "Unable to generate an event: %s: %S",
-            Py_TYPE(exc)->tp_name, exc);
+    cps_log(self->base.logger, CPS_LOG_ERROR, event, "Unable to generate an event: %s: %S", Py_TYPE(exc)->tp_name, exc);
     if (event != NULL) {
         cps_actor_fail(&self->base, event, exc);
     }
@@ -178,15 +176,13 @@ static double
 interval_item_seconds(PyObject *key, PyObject *value)
 {
     for (size_t i = 0; i < Py_ARRAY_LENGTH(interval_units); i++) {
-        if (PyUnicode_Check(key) &&
-            PyUnicode_CompareWithASCIIString(key, interval_units[i].name) == 0) {
+        if (PyUnicode_Check(key) && PyUnicode_CompareWithASCIIString(key, interval_units[i].name) == 0) {
             double count = PyFloat_AsDouble(value);
 
             return count == -1.0 && PyErr_Occurred() ? -1.0 : count * interval_units[i].seconds;
         }
     }
-    PyErr_Format(PyExc_ValueError,
-                 "interval has no unit %R: use weeks, days, hours, minutes, seconds", key);
+    PyErr_Format(PyExc_ValueError, "interval has no unit %R: use weeks, days, hours, minutes, seconds", key);
     return -1.0;
 }
 
@@ -206,8 +202,7 @@ cps_generator_parse_interval(CpsGenerator *self)
         total += seconds;
     }
     if (!(total >= 0) || isinf(total)) {
-        PyErr_Format(PyExc_ValueError, "interval must not be negative or endless: %R",
-                     self->interval);
+        PyErr_Format(PyExc_ValueError, "interval must not be negative or endless: %R", self->interval);
         return -1;
     }
     self->seconds = total > 0 ? total : 1; /* as scripts know it: 0 is every second */
@@ -248,12 +243,10 @@ interval_update(CpsGenerator *self, PyObject *merged, PyObject *given)
 static PyObject *
 interval_merge(CpsGenerator *self, PyObject *given)
 {
-    PyObject *defaults =
-        PyObject_GetAttr((PyObject *)self, self->base.state->names.DEFAULT_INTERVAL);
+    PyObject *defaults = PyObject_GetAttr((PyObject *)self, self->base.state->names.DEFAULT_INTERVAL);
     PyObject *merged = defaults == NULL ? NULL : PyDict_New();
 
-    if (merged != NULL && (PyDict_Update(merged, defaults) < 0 ||
-                           interval_update(self, merged, given) < 0)) {
+    if (merged != NULL && (PyDict_Update(merged, defaults) < 0 || interval_update(self, merged, given) < 0)) {
         Py_CLEAR(merged);
     }
     Py_XDECREF(defaults);
@@ -309,8 +302,7 @@ cps_generator_start_source(CpsActor *actor)
         return -1;
     }
     self->produced = 0;
-    return cps_schedule_start(generator_schedule(self), actor->rt, delay,
-                              generator_ops(self)->first_at_once);
+    return cps_schedule_start(generator_schedule(self), actor->rt, delay, generator_ops(self)->first_at_once);
 }
 
 void
@@ -343,12 +335,10 @@ generator_post_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
 static int
 generator_check_class(CpsState *state, PyObject *object)
 {
-    if (PyType_Check(object) &&
-        PyType_IsSubtype((PyTypeObject *)object, state->types.Event)) {
+    if (PyType_Check(object) && PyType_IsSubtype((PyTypeObject *)object, state->types.Event)) {
         return 0;
     }
-    PyErr_Format(PyExc_TypeError, "event_class must be an event class or a list of them, not %R",
-                 object);
+    PyErr_Format(PyExc_TypeError, "event_class must be an event class or a list of them, not %R", object);
     return -1;
 }
 
@@ -360,9 +350,7 @@ generator_take_class(CpsGenerator *self, PyObject *event_class)
     PyObject *first = event_class;
 
     if (PyTuple_Check(event_class) || PyList_Check(event_class)) {
-        first = PySequence_Fast_GET_SIZE(event_class) == 0
-                    ? Py_None
-                    : PySequence_Fast_GET_ITEM(event_class, 0);
+        first = PySequence_Fast_GET_SIZE(event_class) == 0 ? Py_None : PySequence_Fast_GET_ITEM(event_class, 0);
     }
     if (generator_check_class(state, first) < 0) {
         return -1;
@@ -379,8 +367,7 @@ generator_take_kwargs(CpsGenerator *self, PyObject *kwargs)
         return self->event_kwargs == NULL ? -1 : 0;
     }
     if (!PyDict_Check(kwargs)) {
-        PyErr_Format(PyExc_TypeError, "event_kwargs must be a dict, not %.100s",
-                     Py_TYPE(kwargs)->tp_name);
+        PyErr_Format(PyExc_TypeError, "event_kwargs must be a dict, not %.100s", Py_TYPE(kwargs)->tp_name);
         return -1;
     }
     cps_take_object(&self->event_kwargs, kwargs);
@@ -414,8 +401,8 @@ generator_take_numbers(CpsGenerator *self, const CpsGeneratorArgs *given)
 }
 
 int
-cps_generator_configure(CpsGenerator *self, const CpsGeneratorOps *ops,
-                        const CpsGeneratorArgs *given, PyObject *args, PyObject *kwargs)
+cps_generator_configure(CpsGenerator *self, const CpsGeneratorOps *ops, const CpsGeneratorArgs *given, PyObject *args,
+                        PyObject *kwargs)
 {
     CpsState *state;
     PyObject *schedule, *interval;
@@ -431,16 +418,13 @@ cps_generator_configure(CpsGenerator *self, const CpsGeneratorOps *ops,
         return -1;
     }
     Py_XSETREF(self->schedule, schedule);
-    interval = given->interval == NULL || given->interval == Py_None ? PyDict_New()
-                                                                     : Py_NewRef(given->interval);
+    interval = given->interval == NULL || given->interval == Py_None ? PyDict_New() : Py_NewRef(given->interval);
     result = interval == NULL ? -1 : generator_take_interval(self, interval);
     Py_XDECREF(interval);
-    if (result < 0 || generator_take_kwargs(self, given->event_kwargs) < 0 ||
-        generator_take_numbers(self, given) < 0) {
+    if (result < 0 || generator_take_kwargs(self, given->event_kwargs) < 0 || generator_take_numbers(self, given) < 0) {
         return -1;
     }
-    return generator_take_class(self, given->event_class == NULL ? (PyObject *)state->types.Event
-                                                                 : given->event_class);
+    return generator_take_class(self, given->event_class == NULL ? (PyObject *)state->types.Event : given->event_class);
 }
 
 /* Take `name` out of the keywords. New, or NULL when it is not there; -1 in *status with an exception set. */
@@ -454,22 +438,19 @@ generator_pop_keyword(PyObject *kwargs, const char *name, int *status)
 }
 
 int
-cps_generator_init(PyObject *op, const char *function, const CpsGeneratorOps *ops, PyObject *args,
-                   PyObject *kwargs)
+cps_generator_init(PyObject *op, const char *function, const CpsGeneratorOps *ops, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"name",     "event_class", "event_kwargs", "producers",
+    static const char *const names[] = {"name",     "event_class", "event_kwargs",  "producers",
                                         "interval", "delay",       "generate_error"};
     PyObject *values[Py_ARRAY_LENGTH(names)], *rest_args, *rest_kwargs, *max_events;
     int result;
 
-    if (cps_bind(function, args, kwargs, names, Py_ARRAY_LENGTH(names), 1, values, &rest_args,
-                 &rest_kwargs) < 0) {
+    if (cps_bind(function, args, kwargs, names, Py_ARRAY_LENGTH(names), 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }
     max_events = generator_pop_keyword(rest_kwargs, "max_events", &result);
     if (result == 0) {
-        CpsGeneratorArgs given = {values[1], values[2], values[3], values[4],
-                                  values[5], values[6], max_events};
+        CpsGeneratorArgs given = {values[1], values[2], values[3], values[4], values[5], values[6], max_events};
 
         result = cps_generator_configure((CpsGenerator *)op, ops, &given, rest_args, rest_kwargs);
     }
@@ -483,9 +464,7 @@ cps_generator_init(PyObject *op, const char *function, const CpsGeneratorOps *op
 
 static const CpsGeneratorOps event_generator_ops = {
     .actor = CPS_GENERATOR_ACTOR_OPS,
-    .schedule = {.now = cps_schedule_monotonic,
-                 .next = cps_generator_next_interval,
-                 .run = cps_generator_run},
+    .schedule = {.now = cps_schedule_monotonic, .next = cps_generator_next_interval, .run = cps_generator_run},
     .parse_interval = cps_generator_parse_interval,
     .send_error = cps_generator_send_second_error,
     .number_unit = "seconds",
@@ -561,39 +540,34 @@ generator_set_interval(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 }
 
 PyDoc_STRVAR(event_generator_doc,
-"EventGenerator(name, event_class=Event, event_kwargs=None, producers=1, interval=5, delay=0,\n"
-"               generate_error=False, *args, max_events=0, **kwargs)\n--\n\n"
-"Make a new event again and again.\n\n"
-"In: any event, which is dropped and makes one new event at once. Out: event_class.\n\n"
-"event_class: class of the events, or a list of which the first is used.\n"
-"event_kwargs: dict of keyword arguments for each event, 'data' among them.\n"
-"producers: int, how many identical schedules run side by side.\n"
-"interval: seconds (int or float), or a dict of weeks, days, hours, minutes and seconds, merged\n"
-"    over DEFAULT_INTERVAL. 0 is every second. The first event comes one interval after the start.\n"
-"delay: seconds before the schedule starts; only this actor waits.\n"
-"generate_error: bool. For each event send a second, new one to the error queues.\n"
-"max_events: int. The schedule ends after that many; 0 for no limit.\n\n"
-"An event is left out when an earlier one still waits for room in a full queue, or when it would be\n"
-"more than a second late. Raises ValueError for a negative time or an unknown unit, TypeError for\n"
-"an event_class or event_kwargs of another kind.");
+             "EventGenerator(name, event_class=Event, event_kwargs=None, producers=1, interval=5, delay=0,\n"
+             "               generate_error=False, *args, max_events=0, **kwargs)\n--\n\n"
+             "Make a new event again and again.\n\n"
+             "In: any event, which is dropped and makes one new event at once. Out: event_class.\n\n"
+             "event_class: class of the events, or a list of which the first is used.\n"
+             "event_kwargs: dict of keyword arguments for each event, 'data' among them.\n"
+             "producers: int, how many identical schedules run side by side.\n"
+             "interval: seconds (int or float), or a dict of weeks, days, hours, minutes and seconds, merged\n"
+             "    over DEFAULT_INTERVAL. 0 is every second. The first event comes one interval after the start.\n"
+             "delay: seconds before the schedule starts; only this actor waits.\n"
+             "generate_error: bool. For each event send a second, new one to the error queues.\n"
+             "max_events: int. The schedule ends after that many; 0 for no limit.\n\n"
+             "An event is left out when an earlier one still waits for room in a full queue, or when it would be\n"
+             "more than a second late. Raises ValueError for a negative time or an unknown unit, TypeError for\n"
+             "an event_class or event_kwargs of another kind.");
 
 static PyMethodDef event_generator_methods[] = {
     CPS_CONSUME_METHOD,
-    {"pre_hook", generator_pre_hook, METH_NOARGS,
-     "pre_hook($self, /)\n--\n\nFor subclasses that extend it."},
-    {"post_hook", generator_post_hook, METH_NOARGS,
-     "post_hook($self, /)\n--\n\nShut the schedule down."},
+    {"pre_hook", generator_pre_hook, METH_NOARGS, "pre_hook($self, /)\n--\n\nFor subclasses that extend it."},
+    {"post_hook", generator_post_hook, METH_NOARGS, "post_hook($self, /)\n--\n\nShut the schedule down."},
     {NULL},
 };
 
 static PyMemberDef event_generator_members[] = {
     CPS_ACTOR_MEMBERS,
-    {"event_kwargs", T_OBJECT_EX, offsetof(CpsGenerator, event_kwargs), 0,
-     "Keyword arguments for each event (dict)."},
-    {"delay", T_OBJECT_EX, offsetof(CpsGenerator, delay), 0,
-     "Seconds before the schedule starts."},
-    {"producers", T_PYSSIZET, offsetof(CpsGenerator, producers), 0,
-     "How many schedules run side by side (int)."},
+    {"event_kwargs", T_OBJECT_EX, offsetof(CpsGenerator, event_kwargs), 0, "Keyword arguments for each event (dict)."},
+    {"delay", T_OBJECT_EX, offsetof(CpsGenerator, delay), 0, "Seconds before the schedule starts."},
+    {"producers", T_PYSSIZET, offsetof(CpsGenerator, producers), 0, "How many schedules run side by side (int)."},
     {"max_events", T_PYSSIZET, offsetof(CpsGenerator, max_events), 0,
      "The schedule ends after that many (int); 0: never."},
     {"generate_error", T_BOOL, offsetof(CpsGenerator, generate_error), 0,
@@ -635,15 +609,13 @@ cps_generator_setup(PyObject *module, CpsState *state)
     PyObject *interval;
     int result;
 
-    if (cps_add_type(module, &state->types.EventGenerator, &event_generator_spec,
-                     (PyObject *)state->types.Actor) < 0) {
+    if (cps_add_type(module, &state->types.EventGenerator, &event_generator_spec, (PyObject *)state->types.Actor) < 0) {
         return -1;
     }
-    interval = Py_BuildValue("{sisisisisi}", "weeks", 0, "days", 0, "hours", 0, "minutes", 0,
-                             "seconds", 5);
-    result = interval == NULL ? -1
-                              : PyObject_SetAttr((PyObject *)state->types.EventGenerator,
-                                                 state->names.DEFAULT_INTERVAL, interval);
+    interval = Py_BuildValue("{sisisisisi}", "weeks", 0, "days", 0, "hours", 0, "minutes", 0, "seconds", 5);
+    result = interval == NULL
+                 ? -1
+                 : PyObject_SetAttr((PyObject *)state->types.EventGenerator, state->names.DEFAULT_INTERVAL, interval);
     Py_XDECREF(interval);
     return result;
 }

@@ -15,7 +15,7 @@ typedef struct {
     /* What goes to the error queues beside `event`. Returns 0, or -1 with an exception set. */
     int (*send_error)(CpsGenerator *self, PyObject *event);
     const char *number_unit; /* the item of the interval that a plain number stands for; NULL: only a dict will do */
-    bool first_at_once; /* the first event comes when the schedule starts, not one interval later */
+    bool first_at_once;      /* the first event comes when the schedule starts, not one interval later */
 } CpsGeneratorOps;
 
 struct CpsGenerator {
@@ -27,8 +27,8 @@ struct CpsGenerator {
     PyObject *schedule;     /* owned CpsSchedule */
     double seconds;         /* interval of others */
     Py_ssize_t producers;
-    Py_ssize_t max_events;  /* 0: no limit */
-    Py_ssize_t produced;    /* by the schedule, since the start */
+    Py_ssize_t max_events; /* 0: no limit */
+    Py_ssize_t produced;   /* by the schedule, since the start */
     bool generate_error;
 };
 
@@ -36,11 +36,11 @@ struct CpsGenerator {
 int cps_generator_consume(CpsActor *actor, CpsInbox *inbox, PyObject *event);
 int cps_generator_start_source(CpsActor *actor);
 void cps_generator_stop_source(CpsActor *actor);
-#define CPS_GENERATOR_ACTOR_OPS                    \
-    {                                              \
-        .consume = cps_generator_consume,          \
+#define CPS_GENERATOR_ACTOR_OPS                     \
+    {                                               \
+        .consume = cps_generator_consume,           \
         .start_source = cps_generator_start_source, \
-        .stop_source = cps_generator_stop_source,  \
+        .stop_source = cps_generator_stop_source,   \
     }
 
 /* For the schedule tables. */
@@ -57,12 +57,12 @@ typedef struct {
 } CpsGeneratorArgs;
 
 /* Take them, and pass `args` and `kwargs` on to Actor. Returns 0, or -1 with an exception set. */
-int cps_generator_configure(CpsGenerator *self, const CpsGeneratorOps *ops,
-                            const CpsGeneratorArgs *given, PyObject *args, PyObject *kwargs);
+int cps_generator_configure(CpsGenerator *self, const CpsGeneratorOps *ops, const CpsGeneratorArgs *given,
+                            PyObject *args, PyObject *kwargs);
 
 /* A whole tp_init with EventGenerator's parameters. `function` names the type in errors. */
-int cps_generator_init(PyObject *op, const char *function, const CpsGeneratorOps *ops,
-                       PyObject *args, PyObject *kwargs);
+int cps_generator_init(PyObject *op, const char *function, const CpsGeneratorOps *ops, PyObject *args,
+                       PyObject *kwargs);
 
 /* Slots. */
 int cps_generator_traverse(PyObject *op, visitproc visit, void *arg);

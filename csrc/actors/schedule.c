@@ -69,8 +69,7 @@ job_arm(CpsJob *self)
     if (isinf(self->due) || schedule->status != SCHEDULE_RUNNING || self->timer != NULL) {
         return 0;
     }
-    self->timer = cps_timer_start(schedule->rt, fmin(self->due - schedule->ops->now(), JOB_SLEEP),
-                                  job_on_timer, self);
+    self->timer = cps_timer_start(schedule->rt, fmin(self->due - schedule->ops->now(), JOB_SLEEP), job_on_timer, self);
     return self->timer == NULL ? -1 : 0;
 }
 
@@ -216,8 +215,7 @@ job_get_next_run_time(PyObject *op, void *Py_UNUSED(closure))
 }
 
 static PyGetSetDef job_getset[] = {
-    {"next_run_time", job_get_next_run_time, NULL,
-     "When it is due next (aware datetime), or None when it never is."},
+    {"next_run_time", job_get_next_run_time, NULL, "When it is due next (aware datetime), or None when it never is."},
     {NULL},
 };
 
@@ -241,8 +239,7 @@ static PyType_Slot job_slots[] = {
 static PyType_Spec job_spec = {
     .name = "compysition._core._ScheduledJob",
     .basicsize = sizeof(CpsJob),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = job_slots,
 };
 
@@ -338,9 +335,8 @@ cps_schedule_disown(CpsSchedule *self)
     Py_CLEAR(self->jobs); /* which refer to the schedule */
 }
 
-PyDoc_STRVAR(schedule_get_jobs_doc,
-"get_jobs($self, /)\n--\n\n"
-"The jobs, one per producer; each has next_run_time and running.");
+PyDoc_STRVAR(schedule_get_jobs_doc, "get_jobs($self, /)\n--\n\n"
+                                    "The jobs, one per producer; each has next_run_time and running.");
 
 static PyObject *
 schedule_get_jobs(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -350,9 +346,8 @@ schedule_get_jobs(PyObject *op, PyObject *Py_UNUSED(ignored))
     return self->jobs == NULL ? PyList_New(0) : PyList_GetSlice(self->jobs, 0, PY_SSIZE_T_MAX);
 }
 
-PyDoc_STRVAR(schedule_pause_doc,
-"pause($self, /)\n--\n\n"
-"No runs until resume(); those that come due meanwhile are left out.");
+PyDoc_STRVAR(schedule_pause_doc, "pause($self, /)\n--\n\n"
+                                 "No runs until resume(); those that come due meanwhile are left out.");
 
 static PyObject *
 schedule_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -366,9 +361,8 @@ schedule_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(schedule_resume_doc,
-"resume($self, /)\n--\n\n"
-"Go on after pause(), at the next due time.");
+PyDoc_STRVAR(schedule_resume_doc, "resume($self, /)\n--\n\n"
+                                  "Go on after pause(), at the next due time.");
 
 static PyObject *
 schedule_resume(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -382,8 +376,8 @@ schedule_resume(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(schedule_shutdown_doc,
-"shutdown($self, /, wait=True)\n--\n\n"
-"No runs any more until the actor is started again. A run under way is not waited for.");
+             "shutdown($self, /, wait=True)\n--\n\n"
+             "No runs any more until the actor is started again. A run under way is not waited for.");
 
 static PyObject *
 schedule_shutdown(PyObject *op, PyObject *args, PyObject *kwargs)
@@ -441,14 +435,12 @@ static PyMethodDef schedule_methods[] = {
     {"get_jobs", schedule_get_jobs, METH_NOARGS, schedule_get_jobs_doc},
     {"pause", schedule_pause, METH_NOARGS, schedule_pause_doc},
     {"resume", schedule_resume, METH_NOARGS, schedule_resume_doc},
-    {"shutdown", _PyCFunction_CAST(schedule_shutdown), METH_VARARGS | METH_KEYWORDS,
-     schedule_shutdown_doc},
+    {"shutdown", _PyCFunction_CAST(schedule_shutdown), METH_VARARGS | METH_KEYWORDS, schedule_shutdown_doc},
     {NULL},
 };
 
 static PyMemberDef schedule_members[] = {
-    {"state", T_INT, offsetof(CpsSchedule, status), READONLY,
-     "0 stopped, 1 running, 2 paused (int)."},
+    {"state", T_INT, offsetof(CpsSchedule, status), READONLY, "0 stopped, 1 running, 2 paused (int)."},
     {NULL},
 };
 
@@ -458,21 +450,16 @@ static PyGetSetDef schedule_getset[] = {
 };
 
 static PyType_Slot schedule_slots[] = {
-    {Py_tp_doc, (void *)schedule_doc},
-    {Py_tp_traverse, schedule_traverse},
-    {Py_tp_clear, schedule_clear},
-    {Py_tp_dealloc, schedule_dealloc},
-    {Py_tp_methods, schedule_methods},
-    {Py_tp_members, schedule_members},
-    {Py_tp_getset, schedule_getset},
-    {0, NULL},
+    {Py_tp_doc, (void *)schedule_doc}, {Py_tp_traverse, schedule_traverse},
+    {Py_tp_clear, schedule_clear},     {Py_tp_dealloc, schedule_dealloc},
+    {Py_tp_methods, schedule_methods}, {Py_tp_members, schedule_members},
+    {Py_tp_getset, schedule_getset},   {0, NULL},
 };
 
 static PyType_Spec schedule_spec = {
     .name = "compysition._core._Schedule",
     .basicsize = sizeof(CpsSchedule),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE |
-             Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .slots = schedule_slots,
 };
 

@@ -12,9 +12,7 @@ testevent_send_error(CpsGenerator *self, PyObject *event)
 
 static const CpsGeneratorOps testevent_ops = {
     .actor = CPS_GENERATOR_ACTOR_OPS,
-    .schedule = {.now = cps_schedule_monotonic,
-                 .next = cps_generator_next_interval,
-                 .run = cps_generator_run},
+    .schedule = {.now = cps_schedule_monotonic, .next = cps_generator_next_interval, .run = cps_generator_run},
     .parse_interval = cps_generator_parse_interval,
     .send_error = testevent_send_error,
     .number_unit = "seconds",
@@ -64,14 +62,12 @@ testevent_configure(CpsGenerator *self, PyObject *const *values, PyObject *args,
 static int
 testevent_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"name",  "data_value", "headers",        "producers",
-                                        "interval", "delay",   "max_events", "generate_error",
-                                        "header_value"};
+    static const char *const names[] = {"name",  "data_value", "headers",        "producers",   "interval",
+                                        "delay", "max_events", "generate_error", "header_value"};
     PyObject *values[PARAMETERS], *rest_args, *rest_kwargs;
     int result;
 
-    if (cps_bind("TestEvent", args, kwargs, names, PARAMETERS, 1, values, &rest_args,
-                 &rest_kwargs) < 0) {
+    if (cps_bind("TestEvent", args, kwargs, names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }
     result = testevent_configure((CpsGenerator *)op, values, rest_args, rest_kwargs);
@@ -81,25 +77,22 @@ testevent_init(PyObject *op, PyObject *args, PyObject *kwargs)
 }
 
 PyDoc_STRVAR(testevent_doc,
-"TestEvent(name, data_value='test', headers={}, producers=1, interval=1, delay=0, max_events=0,\n"
-"          generate_error=True, *args, **kwargs)\n--\n\n"
-"The event generator of releases before 1.2: an EventGenerator whose first event comes at once.\n\n"
-"In: any event, which is dropped and makes one new event at once. Out: Event.\n\n"
-"data_value: data of each event.\n"
-"headers: dict of further attributes; also as header_value.\n"
-"producers: int, how many identical schedules run side by side.\n"
-"interval: seconds between events, int or float.\n"
-"delay: seconds before the first event; only this actor waits.\n"
-"max_events: int. The schedule ends after that many; 0 for no limit.\n"
-"generate_error: bool. A copy of each event goes to the error queues that the script connected.");
+             "TestEvent(name, data_value='test', headers={}, producers=1, interval=1, delay=0, max_events=0,\n"
+             "          generate_error=True, *args, **kwargs)\n--\n\n"
+             "The event generator of releases before 1.2: an EventGenerator whose first event comes at once.\n\n"
+             "In: any event, which is dropped and makes one new event at once. Out: Event.\n\n"
+             "data_value: data of each event.\n"
+             "headers: dict of further attributes; also as header_value.\n"
+             "producers: int, how many identical schedules run side by side.\n"
+             "interval: seconds between events, int or float.\n"
+             "delay: seconds before the first event; only this actor waits.\n"
+             "max_events: int. The schedule ends after that many; 0 for no limit.\n"
+             "generate_error: bool. A copy of each event goes to the error queues that the script connected.");
 
 static PyType_Slot testevent_slots[] = {
-    {Py_tp_doc, (void *)testevent_doc},
-    {Py_tp_init, testevent_init},
-    {Py_tp_traverse, cps_generator_traverse},
-    {Py_tp_clear, cps_generator_clear},
-    {Py_tp_dealloc, cps_generator_dealloc},
-    {0, NULL},
+    {Py_tp_doc, (void *)testevent_doc},       {Py_tp_init, testevent_init},
+    {Py_tp_traverse, cps_generator_traverse}, {Py_tp_clear, cps_generator_clear},
+    {Py_tp_dealloc, cps_generator_dealloc},   {0, NULL},
 };
 
 static PyType_Spec testevent_spec = {
@@ -112,8 +105,7 @@ static PyType_Spec testevent_spec = {
 int
 cps_testevent_setup(PyObject *module, CpsState *state)
 {
-    if (cps_add_type(module, &state->types.TestEvent, &testevent_spec,
-                     (PyObject *)state->types.EventGenerator) < 0) {
+    if (cps_add_type(module, &state->types.TestEvent, &testevent_spec, (PyObject *)state->types.EventGenerator) < 0) {
         return -1;
     }
     return PyObject_SetAttrString((PyObject *)state->types.TestEvent, "__test__", Py_False);
