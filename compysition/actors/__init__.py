@@ -2,18 +2,28 @@
 
 from compysition._core import (
     STDOUT,
+    CronEventGenerator,
     EventAttributeLookupModifier,
     EventAttributeModifier,
+    EventGenerator,
     EventLogger,
     FlowController,
     Null,
+    TestEvent,
 )
+from compysition.actors.data import Data
+from compysition.actors.header import Header
 
 __all__ = [
     "STDOUT",
+    "CronEventGenerator",
+    "Data",
     "EventAttributeLookupModifier",
     "EventAttributeModifier",
+    "EventGenerator",
     "EventLogger",
     "FlowController",
+    "Header",
     "Null",
+    "TestEvent",
 ]

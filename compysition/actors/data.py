@@ -1,0 +1,17 @@
+"""The actor Data of releases up to 1.1."""
+
+from compysition._core import EventAttributeModifier
+
+__all__ = ["Data"]
+
+
+class Data(EventAttributeModifier):
+    """Sets an event's data, or one key of it; the name of EventAttributeModifier up to 1.1.
+
+    key: str or None (default), the key in event.data to set. data: the value, {} by default.
+    """
+
+    def __init__(self, name, key=None, data=None, *args, **kwargs):
+        value = {} if data is None else data
+        path = "data" if key is None else f"data/{key}"
+        super().__init__(name, path, value, *args, **kwargs)
