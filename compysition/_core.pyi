@@ -426,3 +426,174 @@ class EventAttributeLookupModifier(EventAttributeModifier):
         **kwargs: Any,
     ) -> None: ...
     def get_modify_value(self, event: Event, /) -> Any: ...
+
+@disjoint_base
+class EventGenerator(Actor):
+    DEFAULT_INTERVAL: ClassVar[dict[str, Any]]
+    event_kwargs: dict[str, Any]
+    delay: Any
+    producers: int
+    max_events: int
+    generate_error: bool
+    interval: Any
+    @property
+    def scheduler(self) -> Any: ...
+    def __init__(
+        self,
+        name: str,
+        event_class: type[Event] | Sequence[type[Event]] = ...,
+        event_kwargs: Mapping[str, Any] | None = None,
+        producers: int = 1,
+        interval: Any = 5,
+        delay: Any = 0,
+        generate_error: bool = False,
+        *args: Any,
+        max_events: int = 0,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, /, *args: object, **kwargs: object) -> None: ...
+    def pre_hook(self) -> None: ...
+    def post_hook(self) -> None: ...
+
+class CronEventGenerator(EventGenerator):
+    def __init__(
+        self,
+        name: str,
+        event_class: type[Event] | Sequence[type[Event]] = ...,
+        event_kwargs: Mapping[str, Any] | None = None,
+        producers: int = 1,
+        interval: Any = 5,
+        delay: Any = 0,
+        generate_error: bool = False,
+        *args: Any,
+        max_events: int = 0,
+        **kwargs: Any,
+    ) -> None: ...
+
+class TestEvent(EventGenerator):
+    __test__: ClassVar[bool]
+    def __init__(
+        self,
+        name: str,
+        data_value: Any = "test",
+        headers: Mapping[str, Any] = {},
+        producers: int = 1,
+        interval: Any = 1,
+        delay: Any = 0,
+        max_events: int = 0,
+        generate_error: bool = True,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+
+# ---- directors ----
+
+@disjoint_base
+class Director:
+    name: str
+    size: int
+    generate_blockdiag: bool
+    blockdiag_dir: str
+    stop_timeout: float
+    log_actor: Actor
+    error_actor: Actor
+    @property
+    def actors(self) -> dict[str, Actor]: ...
+    @property
+    def modules(self) -> dict[str, Actor]: ...
+    @property
+    def blockdiag_out(self) -> str: ...
+    def __init__(
+        self,
+        size: int = 500,
+        name: str = "default",
+        generate_blockdiag: bool = True,
+        blockdiag_dir: str = "./build/blockdiag",
+        *,
+        log_level: int | str | None = None,
+        python_logging: bool | str | None = None,
+        stop_timeout: float = 10.0,
+        concurrency: int | None = None,
+    ) -> None: ...
+    def register_actor(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def register_log_actor(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def register_error_actor(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def register_metric_actor(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def get_actor(self, name: str, /) -> Actor | None: ...
+    def connect_queue(
+        self,
+        source: Any,
+        destinations: Any,
+        connect_function: str = "connect_queue",
+        *args: Any,
+        on_full: str = "block",
+        **kwargs: Any,
+    ) -> None: ...
+    def connect_error_queue(
+        self, source: Any, destinations: Any, *args: Any, **kwargs: Any
+    ) -> None: ...
+    def connect_log_queue(
+        self, source: Any, destinations: Any, *args: Any, **kwargs: Any
+    ) -> None: ...
+    def start(self, block: bool = True) -> None: ...
+    def block(self) -> None: ...
+    def stop(self) -> None: ...
+    def is_running(self) -> bool: ...
+    def stats(self) -> dict[str, Any]: ...
+    def finalize_blockdiag(self) -> None: ...
+    def register(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def registerModule(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def register_module(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def registerLogModule(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def register_log_module(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def registerFailedModule(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def register_failed_module(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def register_failed_actor(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def register_default_error_actor(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def registerMetricModule(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def register_metric_module(
+        self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any: ...
+    def get_module(self, name: str, /) -> Actor | None: ...
+    def connect(
+        self,
+        source: Any,
+        destinations: Any,
+        connect_function: str = "connect_queue",
+        *args: Any,
+        on_full: str = "block",
+        **kwargs: Any,
+    ) -> None: ...
+    def connect_error(self, source: Any, destinations: Any, *args: Any, **kwargs: Any) -> None: ...
+    def connect_queue_error(
+        self, source: Any, destinations: Any, *args: Any, **kwargs: Any
+    ) -> None: ...
+    def isRunning(self) -> bool: ...

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import traceback
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 MAX_ACTORS = 200
 """Above that nobody can read a picture, and Graphviz may take minutes."""
@@ -21,7 +23,7 @@ digraph "{name}" {{
 """
 
 # What blockdiag calls a shape, and how Graphviz draws something like it.
-SHAPES = {
+SHAPES: dict[Any, dict[str, str]] = {
     "box": {},
     "roundedbox": {},
     "square": {"shape": "square"},
@@ -55,14 +57,14 @@ SHAPES = {
     "flowchart.terminator": {"shape": "oval", "style": "filled"},
 }
 
-KINDS = {
+KINDS: dict[str, dict[str, str]] = {
     "outbound": {},
     "error": {"style": "dashed", "color": "#c0392b", "fontcolor": "#c0392b"},
     "log": {"style": "dotted", "color": "#a9b4bf", "fontcolor": "#a9b4bf"},
 }
 
 
-def write(directory, name, diagram, graph):
+def write(directory: str, name: str, diagram: str, graph: tuple[Any, ...]) -> str | None:
     """Write the files of a director's diagram; print what goes wrong and otherwise ignore it.
 
     :param directory: folder (str); made when it is missing.
@@ -82,7 +84,7 @@ def write(directory, name, diagram, graph):
         return None
 
 
-def draw(path, name, graph):
+def draw(path: str, name: str, graph: tuple[Any, ...]) -> str | None:
     """Let Graphviz draw the picture, unless the file shows this graph already.
 
     :return: why there is no picture (str), or None.
@@ -114,7 +116,7 @@ def draw(path, name, graph):
     return None
 
 
-def is_drawn(path, mark):
+def is_drawn(path: str, mark: str) -> bool:
     """Whether the file ends with the mark that stands for the graph."""
     try:
         with open(path, "rb") as file:
@@ -124,7 +126,13 @@ def is_drawn(path, mark):
         return False
 
 
-def describe(name, actors, arrows, log_actor, error_actor):
+def describe(
+    name: str,
+    actors: Iterable[tuple[Any, Mapping[str, Any]]],
+    arrows: Iterable[tuple[Any, Any, Any, Any, str]],
+    log_actor: Any,
+    error_actor: Any,
+) -> str:
     """The graph in Graphviz's language.
 
     :param actors: list of (name, blockdiag_config).
@@ -144,7 +152,7 @@ def describe(name, actors, arrows, log_actor, error_actor):
     return "".join(lines)
 
 
-def node(name, config):
+def node(name: Any, config: Mapping[str, Any]) -> str:
     """The line of one actor."""
     look = {"label": name, **SHAPES.get(config.get("shape"), {})}
     if "color" in config:
@@ -152,7 +160,7 @@ def node(name, config):
     return f"  {quote(name)} [{attributes(look)}]\n"
 
 
-def edge(source, outbox, destination, inbox, kind):
+def edge(source: Any, outbox: Any, destination: Any, inbox: Any, kind: str) -> str:
     """The line of one connection, labelled with its queue."""
     prefix = {"error": "error_", "log": "log_"}.get(kind, "")
     usual = {f"{prefix}{outbox}", f"{prefix}{source}"}
@@ -161,16 +169,16 @@ def edge(source, outbox, destination, inbox, kind):
     return f"  {quote(source)} -> {quote(destination)} [{attributes(look)}]\n"
 
 
-def attributes(look):
+def attributes(look: Mapping[str, Any]) -> str:
     """Attributes of a node or an edge, from a dict."""
     return ", ".join(f"{key}={quote(value)}" for key, value in look.items())
 
 
-def quote(text):
+def quote(text: object) -> str:
     """A string of Graphviz's language."""
     return f'"{escape(text)}"'
 
 
-def escape(text):
+def escape(text: object) -> str:
     """The inside of a string: Graphviz takes backslashes in labels for escapes."""
     return str(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -8,7 +8,7 @@ __all__ = ["Default"]
 class Default(Director):
     """A Director whose ``start`` does not wait: scripts call ``start()``, then ``block()``."""
 
-    def start(self, block=False):
+    def start(self, block: bool = False) -> None:
         """Start all actors.
 
         :param block: wait until the director has stopped (bool); default False.
