@@ -33,7 +33,7 @@ struct CpsGenerator {
 };
 
 /* For the actor tables of generators. */
-int cps_generator_consume(CpsActor *actor, CpsInbox *inbox, PyObject *event);
+int cps_generator_consume(CpsActor *actor, CpsInbox *inbox, PyObject *incoming);
 int cps_generator_start_source(CpsActor *actor);
 void cps_generator_stop_source(CpsActor *actor);
 #define CPS_GENERATOR_ACTOR_OPS                     \

@@ -73,11 +73,11 @@ int cps_director_forward_records(CpsDirector *self, CpsLogger *logger, PyObject 
 /* All actors, the log and the error actor last. New list, or NULL. */
 PyObject *cps_director_all_actors(CpsDirector *self);
 
-PyObject *cps_director_register_actor(PyObject *self, PyObject *args, PyObject *kwargs);
-PyObject *cps_director_register_log_actor(PyObject *self, PyObject *args, PyObject *kwargs);
-PyObject *cps_director_register_error_actor(PyObject *self, PyObject *args, PyObject *kwargs);
-PyObject *cps_director_register_metric_actor(PyObject *self, PyObject *args, PyObject *kwargs);
-PyObject *cps_director_get_actor(PyObject *self, PyObject *name);
+PyObject *cps_director_register_actor(PyObject *op, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_register_log_actor(PyObject *op, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_register_error_actor(PyObject *op, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_register_metric_actor(PyObject *op, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_get_actor(PyObject *op, PyObject *name);
 
 /* --- connections (director_connect.c) ------------------------------------------------------------------------------------- */
 
@@ -108,19 +108,19 @@ void cps_director_run_end(CpsDirector *self);
 /* The stop itself, in director_stop.c: `run` of stop_ready. */
 void cps_director_stop_run(CpsReady *ready, CpsRuntime *rt);
 
-PyObject *cps_director_start(PyObject *self, PyObject *args, PyObject *kwargs);
-PyObject *cps_director_block(PyObject *self, PyObject *unused);
-PyObject *cps_director_stop(PyObject *self, PyObject *unused);
-PyObject *cps_director_is_running(PyObject *self, PyObject *unused);
+PyObject *cps_director_start(PyObject *op, PyObject *args, PyObject *kwargs);
+PyObject *cps_director_block(PyObject *op, PyObject *unused);
+PyObject *cps_director_stop(PyObject *op, PyObject *unused);
+PyObject *cps_director_is_running(PyObject *op, PyObject *unused);
 
 /* --- stats.c, picture.c --------------------------------------------------------------------------------------------------- */
 
-PyObject *cps_director_stats(PyObject *self, PyObject *unused);
+PyObject *cps_director_stats(PyObject *op, PyObject *unused);
 
 /* Add the line of an actor, or of a connection, to the diagram, if there is one. Returns 0 or -1. */
 int cps_picture_add_actor(CpsDirector *self, CpsActor *actor);
 int cps_picture_add_connection(CpsDirector *self, CpsActor *source, CpsActor *destination);
 
-PyObject *cps_picture_finalize(PyObject *self, PyObject *unused);
+PyObject *cps_picture_finalize(PyObject *op, PyObject *unused);
 
 #endif
