@@ -1,0 +1,725 @@
+import pytest
+
+from compysition import Actor, Event, Logger, Queue, QueuePool
+from compysition.errors import InvalidActorInput, InvalidActorOutput, QueueEmpty, SetupError
+from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent
+from compysition.testutils.test_actor import TestActorWrapper
+
+
+class Calling(Actor):
+    def __init__(self, name, function=None, *args, **kwargs):
+        super().__init__(name, *args, **kwargs)
+        self.function = function
+
+    def consume(self, event, *args, **kwargs):
+        self.function(self, event, **kwargs)
+
+
+def passing(actor, event, **kwargs):
+    actor.send_event(event)
+
+
+@pytest.fixture
+def wrap():
+    wrappers = []
+
+    def make(actor, *args, **kwargs):
+        wrappers.append(TestActorWrapper(actor, *args, **kwargs))
+        return wrappers[-1]
+
+    yield make
+    for wrapper in wrappers:
+        wrapper.stop()
+
+
+def with_log(actor):
+    return actor.pool.logs.add("log")
+
+
+def messages(log, level=None):
+    records = [log.get() for _ in range(log.qsize())]
+    return [record.message for record in records if level is None or record.level == level]
+
+
+def wait_for_message(log, start, level):
+    while True:
+        record = log.get(block=True, timeout=5)
+        if record.message.startswith(start):
+            assert record.level == level
+            return record
+
+
+# --- construction
+
+
+def test_constructor_defaults():
+    actor = Calling("a")
+    assert (actor.name, actor.size, actor.rescue, actor.max_rescue) == ("a", 0, False, 5)
+    assert actor.blockdiag_config == {"shape": "box"}
+    assert isinstance(actor.pool, QueuePool) and isinstance(actor.logger, Logger)
+    assert actor.threads is not None
+
+
+def test_constructor_positional():
+    actor = Calling("a", None, 7, True, True, 2, "more", option=1)
+    assert (actor.size, actor.rescue, actor.max_rescue) == (7, True, 2)
+    assert actor.pool.outbound.add("out").maxsize == 7
+
+
+def test_constructor_ignores_unknown_arguments():
+    assert Calling("a", unknown=1, other="x").name == "a"
+
+
+def test_class_attributes():
+    assert (Actor.input, Actor.output) == (Event, Event)
+    assert Actor.REQUIRED_EVENT_ATTRIBUTES is None
+    assert Actor.DEFAULT_EVENT_SERVICE == "default"
+
+
+def test_consume_is_abstract():
+    class Lacking(Actor):
+        pass
+
+    for cls in (Actor, Lacking):
+        with pytest.raises(TypeError, match="consume"):
+            cls("a")
+
+
+def test_attributes_before_the_base_constructor():
+    class Early(Actor):
+        def __init__(self, name, *args, **kwargs):
+            self.early = 1
+            Actor.__init__(self, name, *args, **kwargs)
+
+        def consume(self, event, *args, **kwargs):
+            pass
+
+    actor = Early("a", size=2)
+    actor.free = "x"
+    assert (actor.early, actor.free, actor.size) == (1, "x", 2)
+
+
+def test_multiple_inheritance(wrap):
+    class Doubling:
+        def change(self, event):
+            event.data *= 2
+
+    class Both(Actor, Doubling):
+        def consume(self, event, *args, **kwargs):
+            self.change(event)
+            self.send_event(event)
+
+    wrapper = wrap(Both("a"))
+    wrapper.input = Event(data=21)
+    assert wrapper.output.data == 42
+
+
+# --- sending
+
+
+def test_send_event_copies_to_every_queue():
+    actor, event = Calling("a"), Event(data={"list": [1]})
+    queues = [actor.pool.outbound.add(name) for name in ("one", "two", "three")]
+    actor.send_event(event)
+    copies = [queue.get() for queue in queues]
+    assert len({id(copy) for copy in [event, *copies]}) == 4
+    assert [copy.event_id for copy in copies] == [event.event_id] * 3
+    copies[0].data["list"].append(2)
+    assert [copy.data for copy in [event, *copies[1:]]] == [{"list": [1]}] * 3
+
+
+def test_send_event_is_not_changed_afterwards():
+    actor, event = Calling("a"), Event(data=[1])
+    queue = actor.pool.outbound.add("out")
+    actor.send_event(event)
+    event.data.append(2)
+    assert queue.get().data == [1]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda q: q,
+        lambda q: list(q.values()),
+        lambda q: tuple(q.values()),
+        lambda q: q.values(),
+        lambda q: (queue for queue in q.values()),
+        lambda q: set(q.values()),
+    ],
+    ids=["dict", "list", "tuple", "view", "generator", "set"],
+)
+def test_send_event_queues(form):
+    actor = Calling("a")
+    other = actor.pool.outbound.add("other")
+    chosen = {"one": Queue("one"), "two": Queue("two")}
+    actor.send_event(Event(data=1), queues=form(chosen))
+    assert [queue.get().data for queue in chosen.values()] == [1, 1]
+    assert other.empty()
+
+
+def test_send_event_to_an_empty_list():
+    actor = Calling("a")
+    out = actor.pool.outbound.add("out")
+    actor.send_event(Event(), queues=[])
+    assert out.empty()
+
+
+def test_send_event_queue():
+    actor, only = Calling("a"), Queue("only")
+    out = actor.pool.outbound.add("out")
+    actor.send_event(Event(data=1), queue=only)
+    assert (only.get().data, out.empty()) == (1, True)
+    actor.send_event(Event(data=2), queue=None)
+    assert (only.empty(), out.get().data) == (True, 2)
+
+
+def test_send_event_without_queues_drops():
+    assert Calling("a").send_event(Event()) is None
+
+
+def test_send_event_checks_the_type():
+    class Strict(Calling):
+        output = JSONEvent
+
+    actor = Strict("a")
+    out = actor.pool.outbound.add("out")
+    with pytest.raises(InvalidActorOutput, match="Event was of type '.*', expected '.*'"):
+        actor.send_event(Event())
+    assert out.empty()
+    actor.send_event(JSONEvent(data={}))
+    actor.send_event(JSONHttpEvent(data={}))
+    assert len(out) == 2
+
+
+@pytest.mark.parametrize("output", [(JSONEvent, HttpEvent), [JSONEvent, HttpEvent]])
+def test_several_output_types(output):
+    actor = Calling("a")
+    actor.output = output
+    out = actor.pool.outbound.add("out")
+    actor.send_event(JSONEvent(data={}))
+    actor.send_event(HttpEvent())
+    with pytest.raises(InvalidActorOutput):
+        actor.send_event(Event())
+    assert len(out) == 2
+
+
+def test_ACT_2_check_output_false():
+    class Strict(Calling):
+        output = JSONEvent
+
+    actor = Strict("a")
+    out = actor.pool.outbound.add("out")
+    actor.send_event(Event(data=1), check_output=False)
+    actor.send_event(Event(data=2), [out], False)
+    assert [out.get().data, out.get().data] == [1, 2]
+
+
+def test_send_error_goes_to_the_error_queues_unchecked():
+    class Strict(Calling):
+        output = JSONEvent
+
+    actor, event = Strict("a"), Event(data=1)
+    out, errors = actor.pool.outbound.add("out"), [actor.pool.error.add(name) for name in ("one", "two")]
+    actor.send_error(event)
+    copies = [queue.get() for queue in errors]
+    assert [copy.data for copy in copies] == [1, 1]
+    assert copies[0] is not copies[1] and event not in copies
+    assert out.empty()
+
+
+def test_send_error_without_queues():
+    assert Calling("a").send_error(Event()) is None
+
+
+def test_send_waits_while_a_queue_is_full():
+    actor = Calling("a", size=1)
+    out = actor.pool.outbound.add("out")
+
+    def send():
+        for number in range(4):
+            actor.send_event(Event(data=number))
+
+    task = actor.threads.spawn(send, restart=False)
+    assert [out.get(block=True, timeout=5).data for _ in range(4)] == [0, 1, 2, 3]
+    task.join(5)
+    assert task.successful()
+
+
+# --- create_event
+
+
+def test_ACT_1_create_event_before_start():
+    class Making(Calling):
+        output = JSONEvent
+
+    event = Making("a").create_event("dropped", data={"a": 1}, extra="x")
+    assert type(event) is JSONEvent
+    assert (event.data, event.extra) == ({"a": 1}, "x")
+
+
+def test_create_event_after_start(wrap):
+    class Making(Calling):
+        output = [HttpEvent]
+
+    wrapper = wrap(Making("a", passing))
+    assert type(wrapper.actor.create_event()) is HttpEvent
+
+
+def test_ACT_1_create_event_with_several_types():
+    class Making(Calling):
+        output = (JSONEvent, HttpEvent)
+
+    with pytest.raises(ValueError, match="^Unable to call create_event function with multiple output types defined$"):
+        Making("a").create_event()
+
+
+# --- connecting
+
+
+def test_connect_queue_defaults():
+    source, target = Calling("source"), Calling("target")
+    source.connect_queue(destination=target)
+    queue = source.pool.outbound["outbox"]
+    assert target.pool.inbound["inbox"] is queue
+    assert queue.name == "outbox"
+
+
+def test_connect_other_queues():
+    source, target = Calling("source"), Calling("target")
+    source.connect_error_queue("in", "out", target)
+    source.connect_log_queue("in", "out", target)
+    assert target.pool.inbound["error_in"] is source.pool.error["out"]
+    assert target.pool.inbound["log_in"] is source.pool.logs["out"]
+    assert len(source.pool.outbound) == 0
+
+
+def test_old_positional_order_of_connect_error_queue():
+    source, target = Calling("source"), Calling("target")
+    source.connect_error_queue("out", target, "in")
+    assert target.pool.inbound["error_in"] is source.pool.error["out"]
+
+
+def test_connect_needs_an_actor():
+    with pytest.raises(SetupError):
+        Calling("a").connect_queue(destination="b")
+
+
+# --- life
+
+
+def test_start_makes_tuples():
+    class Typed(Calling):
+        input = [Event, JSONEvent]
+
+    actor = Typed("a")
+    actor.output = JSONEvent
+    actor.start()
+    try:
+        assert (actor.input, actor.output) == ((Event, JSONEvent), (JSONEvent,))
+    finally:
+        actor.stop()
+    assert Typed.input == [Event, JSONEvent]
+
+
+def test_life_cycle():
+    actor = Calling("a", size=3)
+    log = with_log(actor)
+    assert (actor.is_running(), actor.loop()) == (False, True)
+    actor.start()
+    assert (actor.is_running(), actor.loop()) == (True, True)
+    assert messages(log, 10) == ["Started with max queue size of 3 events"]
+    actor.stop()
+    assert (actor.is_running(), actor.loop()) == (True, False)
+
+
+def test_hooks():
+    class Hooked(Calling):
+        def __init__(self, name):
+            super().__init__(name)
+            self.calls = []
+
+        def pre_hook(self):
+            self.calls.append(("pre", self.is_running()))
+
+        def post_hook(self):
+            self.calls.append(("post", self.loop()))
+
+    actor = Hooked("a")
+    log = with_log(actor)
+    actor.start()
+    assert actor.calls == [("pre", False)]
+    actor.stop()
+    assert actor.calls == [("pre", False), ("post", False)]
+    assert messages(log, 10) == [
+        "pre_hook() found, executing",
+        "Started with max queue size of 0 events",
+        "post_hook() found, executing",
+    ]
+
+
+def test_old_hooks():
+    calls = []
+
+    class Hooked(Calling):
+        def preHook(self):
+            calls.append("pre")
+
+        def postHook(self):
+            calls.append("post")
+
+    actor = Hooked("a")
+    actor.start()
+    actor.stop()
+    assert calls == ["pre", "post"]
+
+
+def test_block_returns_after_stop():
+    actor = Calling("a")
+    actor.start()
+    task = Calling("other").threads.spawn(actor.block, restart=False)
+    Calling("third").threads.spawn(lambda: None, restart=False).join(5)
+    assert not task.dead
+    actor.stop()
+    task.join(5)
+    assert task.successful()
+
+
+def test_loop_as_condition_of_a_task():
+    actor, tick = Calling("a"), Queue("tick")
+
+    def work():
+        while actor.loop():
+            tick.put(1)
+            tick.wait_until_empty()
+
+    actor.start()
+    task = actor.threads.spawn(work)
+    for _ in range(3):
+        assert tick.get(block=True, timeout=5) == 1
+    actor.stop()
+    while not task.dead and tick.qsize():
+        tick.get()
+    task.join(5)
+    assert task.successful()
+
+
+def test_events_before_the_start_are_kept():
+    actor, inbox, out = Calling("a", passing), Queue("inbox"), Queue("out")
+    actor.register_consumer("inbox", inbox)
+    actor.pool.outbound.add("out", queue=out)
+    inbox.put(Event(data=1))
+    Calling("other").threads.spawn(lambda: None, restart=False).join(5)
+    assert (len(inbox), len(out)) == (1, 0)
+    actor.start()
+    try:
+        assert out.get(block=True, timeout=5).data == 1
+    finally:
+        actor.stop()
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_ACT_8_stop_drains_before_post_hook(blocking):
+    seen = []
+
+    class Hooked(Calling):
+        def post_hook(self):
+            seen.append("post")
+
+    def consume(actor, event, **kwargs):
+        with pytest.raises(QueueEmpty):
+            Queue("never").get(block=True, timeout=0.01)
+        seen.append(event.data)
+
+    actor, inbox = Hooked("a", consume, blocking_consume=blocking), Queue("inbox")
+    actor.register_consumer("inbox", inbox)
+    actor.start()
+    for number in range(5):
+        inbox.put(Event(data=number))
+    actor.stop()
+    assert (sorted(seen[:-1]), seen[-1]) == ([0, 1, 2, 3, 4], "post")
+    assert not blocking or seen[:-1] == [0, 1, 2, 3, 4]
+
+
+# --- consuming
+
+
+def test_consume_gets_the_origin(wrap):
+    seen = Queue("seen")
+    wrapper = wrap(Calling("a", lambda actor, event, **kwargs: seen.put(kwargs)), input_queues=["in"])
+    wrapper.input = Event()
+    assert seen.get(block=True, timeout=5) == {"origin": "in", "origin_queue": wrapper.input_queues["in"]}
+
+
+def test_wrong_type_is_converted(wrap):
+    class JsonOnly(Calling):
+        input = JSONEvent
+
+    actor = JsonOnly("a", passing)
+    log, wrapper = with_log(actor), wrap(actor)
+    wrapper.input = Event(data={"a": 1}, mark="x")
+    output = wrapper.output
+    assert (type(output), output.data, output.mark) == (JSONEvent, {"a": 1}, "x")
+    assert wait_for_message(log, "Incoming event was of type '", 30).message.endswith(
+        f"when type {(JSONEvent,)} was expected. Converted to {JSONEvent}"
+    )
+
+
+def test_subclass_of_the_input_type_is_not_converted(wrap):
+    class HttpOnly(Calling):
+        input = HttpEvent
+
+    wrapper = wrap(HttpOnly("a", passing))
+    wrapper.input = JSONHttpEvent(data={"a": 1})
+    assert type(wrapper.output) is JSONHttpEvent
+
+
+def test_ACT_4_missing_attribute(wrap):
+    class Needing(Calling):
+        REQUIRED_EVENT_ATTRIBUTES = ["present", "absent", "empty"]
+
+    seen = Queue("seen")
+    actor = Needing("a", lambda actor, event, **kwargs: seen.put(event))
+    log, wrapper = with_log(actor), wrap(actor)
+    wrapper.input = Event(present=1, empty="")
+    error = wrapper.error.error
+    assert isinstance(error, InvalidActorInput)
+    assert error.message == ["Required incoming event attributes were missing: ['absent', 'empty']"]
+    assert wait_for_message(log, "Invalid input detected: ", 40).message == f"Invalid input detected: {error}"
+    assert seen.empty()
+
+
+def test_ACT_4_present_attributes(wrap):
+    class Needing(Calling):
+        REQUIRED_EVENT_ATTRIBUTES = ["one", "two"]
+
+    wrapper = wrap(Needing("a", passing))
+    wrapper.input = Event(one=1, two=[0])
+    assert wrapper.output.two == [0]
+
+
+def test_ACT_5_invalid_input_reaches_the_error_queue(wrap):
+    def consume(actor, event, **kwargs):
+        raise InvalidActorInput("unwanted")
+
+    actor = Calling("a", consume, rescue=True)
+    log, wrapper = with_log(actor), wrap(actor)
+    wrapper.input = Event(data=1)
+    event = wrapper.error
+    assert isinstance(event.error, InvalidActorInput) and event.data == 1
+    assert wait_for_message(log, "Invalid input", 40).message == "Invalid input detected: ['unwanted']"
+
+
+def test_exception_reaches_the_error_queue(wrap):
+    def consume(actor, event, **kwargs):
+        event.data = "changed"
+        raise KeyError("k")
+
+    actor = Calling("a", consume)
+    log, wrapper = with_log(actor), wrap(actor)
+    wrapper.input = Event(data=1)
+    event = wrapper.error
+    assert (type(event.error), event.error.args, event.data) == (KeyError, ("k",), "changed")
+    message = wait_for_message(log, "Event exception caught: ", 30).message
+    assert "Traceback" in message and "KeyError: 'k'" in message
+
+
+def test_wrong_output_is_an_event_error(wrap):
+    class Strict(Calling):
+        output = JSONEvent
+
+    wrapper = wrap(Strict("a", passing))
+    wrapper.input = Event(data=1)
+    assert isinstance(wrapper.error.error, InvalidActorOutput)
+
+
+def test_actor_goes_on_after_an_error(wrap):
+    def consume(actor, event, **kwargs):
+        actor.send_event(Event(data=1 // event.data))
+
+    wrapper = wrap(Calling("a", consume))
+    for number in (0, 1):
+        wrapper.input = Event(data=number)
+    assert isinstance(wrapper.error.error, ZeroDivisionError)
+    assert wrapper.output.data == 1
+
+
+def test_ACT_3_error_that_cannot_be_copied(wrap):
+    class Awkward(Exception):
+        def __init__(self, one, two):
+            super().__init__("awkward")
+
+    consumed = []
+
+    def consume(actor, event, **kwargs):
+        consumed.append(event.data)
+        raise Awkward(1, 2)
+
+    wrapper = wrap(Calling("a", consume))
+    wrapper.input = Event(data="x")
+    event = wrapper.error
+    assert event.data == "x" and "awkward" in str(event.error)
+    with pytest.raises(QueueEmpty):
+        wrapper.output_queues["outbox"].get(block=True, timeout=0.05)
+    assert consumed == ["x"]
+
+
+def test_ACT_3_attribute_that_cannot_be_copied(wrap):
+    def consume(actor, event, **kwargs):
+        event.handle = (number for number in ())
+        raise ValueError("x")
+
+    wrapper = wrap(Calling("a", consume))
+    wrapper.input = Event(data="x")
+    event = wrapper.error
+    assert event.data == "x" and isinstance(event.error, ValueError)
+
+
+def test_ACT_6_full_queue_in_consume(wrap):
+    bounded, tries = Queue("bounded", 1), Queue("tries")
+
+    def consume(actor, event, **kwargs):
+        tries.put(1)
+        bounded.put(event.data, block=False)
+
+    bounded.put("old")
+    wrapper = wrap(Calling("a", consume))
+    wrapper.input = Event(data="new")
+    assert tries.get(block=True, timeout=5) == 1
+    assert bounded.get() == "old"
+    assert bounded.get(block=True, timeout=5) == "new"
+    assert wrapper.error_queues["error"].empty()
+
+
+def test_rescue_tries_again(wrap):
+    def consume(actor, event, **kwargs):
+        if getattr(event, "a_rescue_num", 0) < 1:
+            raise ValueError("again")
+        actor.send_event(event)
+
+    wrapper = wrap(Calling("a", consume, rescue=True))
+    wrapper.input = Event(data=1)
+    output = wrapper.output
+    assert (output.data, output.a_rescue_num) == (1, 1)
+    assert wrapper.error_queues["error"].empty()
+
+
+def test_rescue_ends_at_max_rescue(wrap):
+    tries = []
+
+    def consume(actor, event, **kwargs):
+        tries.append(event.data)
+        raise ValueError("always")
+
+    wrapper = wrap(Calling("a", consume, rescue=True, max_rescue=1))
+    wrapper.input = Event(data=1)
+    event = wrapper.error
+    assert isinstance(event.error, ValueError)
+    assert (event.a_rescue_num, tries) == (1, [1, 1])
+
+
+def waiting(actor, event, **kwargs):
+    try:
+        Queue("never").get(block=True, timeout=0.05 if event.data == 0 else 0.001)
+    except QueueEmpty:
+        actor.send_event(event)
+
+
+def test_blocking_consume_keeps_the_order(wrap):
+    wrapper = wrap(Calling("a", waiting, blocking_consume=True))
+    for number in range(5):
+        wrapper.input = Event(data=number)
+    assert [wrapper.output.data for _ in range(5)] == [0, 1, 2, 3, 4]
+
+
+def test_consumes_overtake_without_blocking_consume(wrap):
+    gate = Queue("gate")
+
+    def consume(actor, event, **kwargs):
+        if event.data == 0:
+            gate.get(block=True, timeout=5)
+        actor.send_event(event)
+
+    wrapper = wrap(Calling("a", consume))
+    for number in range(5):
+        wrapper.input = Event(data=number)
+    assert [wrapper.output.data for _ in range(4)] == [1, 2, 3, 4]
+    gate.put(1)
+    assert wrapper.output.data == 0
+
+
+def test_blocking_consume_is_per_queue(wrap):
+    gate = Queue("gate")
+
+    def consume(actor, event, **kwargs):
+        if kwargs["origin"] == "slow":
+            gate.get(block=True, timeout=5)
+        actor.send_event(event)
+
+    wrapper = wrap(Calling("a", consume, blocking_consume=True), input_queues=["slow", "fast"])
+    wrapper.input_queues["slow"].put(Event(data="slow"))
+    wrapper.input_queues["fast"].put(Event(data="fast"))
+    assert wrapper.output.data == "fast"
+    gate.put(1)
+    assert wrapper.output.data == "slow"
+
+
+# --- threads
+
+
+def test_spawn_passes_arguments():
+    actor = Calling("a")
+    task = actor.threads.spawn(lambda *args, **kwargs: (args, kwargs), 1, 2, x=3)
+    assert task.get(5) == ((1, 2), {"x": 3})
+    assert task.successful()
+
+
+def test_ACT_7_restart_false_is_honoured():
+    calls = []
+
+    def crash():
+        calls.append(1)
+        raise ValueError("text")
+
+    actor = Calling("a")
+    log = with_log(actor)
+    task = actor.threads.spawn(crash, restart=False)
+    task.join(5)
+    assert task.dead and calls == [1]
+    assert messages(log) == [
+        "Greenlet 'crash' has encountered an uncaught error: text",
+        "Greenlet 'crash' does not desire a restart.",
+    ]
+
+
+def test_crashed_function_is_restarted():
+    calls = []
+
+    def crash(*args):
+        calls.append(args)
+        if len(calls) < 2:
+            raise ValueError("text")
+
+    actor = Calling("a")
+    log = with_log(actor)
+    task = actor.threads.spawn(crash, 7)
+    task.join(5)
+    assert task.dead and calls == [(7,), (7,)]
+    assert messages(log) == [
+        "Greenlet 'crash' has encountered an uncaught error: text",
+        "Restarting greenlet 'crash'...",
+    ]
+
+
+def test_failed_consume_is_not_restarted(wrap):
+    calls = []
+
+    def consume(actor, event, **kwargs):
+        calls.append(event.data)
+        raise ValueError("x")
+
+    wrapper = wrap(Calling("a", consume))
+    for number in range(3):
+        wrapper.input = Event(data=number)
+    assert sorted(wrapper.error.data for _ in range(3)) == [0, 1, 2]
+    wrapper.stop()
+    assert sorted(calls) == [0, 1, 2]
