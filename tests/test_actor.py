@@ -1,8 +1,16 @@
 import pytest
 
 from compysition import Actor, Event, Logger, Queue, QueuePool
-from compysition.errors import InvalidActorInput, InvalidActorOutput, QueueEmpty, SetupError
-from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent
+from compysition.errors import (
+    InvalidActorInput,
+    InvalidActorOutput,
+    InvalidEventConversion,
+    InvalidEventDataModification,
+    QueueConnected,
+    QueueEmpty,
+    SetupError,
+)
+from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent, LogEvent
 from compysition.testutils.test_actor import TestActorWrapper
 
 
@@ -304,6 +312,42 @@ def test_connect_needs_an_actor():
         Calling("a").connect_queue(destination="b")
 
 
+def test_check_existing():
+    source, target = Calling("source"), Calling("target")
+    source.connect_queue(destination=target)
+    with pytest.raises(QueueConnected):
+        source.connect_queue(destination=target, destination_queue_name="other")
+    with pytest.raises(QueueConnected):
+        source.connect_queue(source_queue_name="other", destination=target)
+    source.connect_queue(source_queue_name="other", destination=target, check_existing=False)
+    assert source.pool.outbound["other"] is source.pool.outbound["outbox"]
+
+
+def test_connected_actors_pass_events_on(wrap):
+    first, second = Calling("first", passing), Calling("second", passing)
+    first.connect_queue(destination=second)
+    wrapper = wrap(second, input_queues=[])
+    outer = wrap(first, output_queues=[])
+    outer.input = Event(data="x")
+    assert wrapper.output.data == "x"
+
+
+def test_ACT_9_cycle_of_full_queues(wrap):
+    def around(actor, event, **kwargs):
+        event.data -= 1
+        actor.send_event(event, queues=[actor.pool.outbound["next" if event.data > 0 else "outbox"]])
+
+    first, second = Calling("first", around, size=1), Calling("second", around, size=1)
+    first.connect_queue("next", second, "inbox")
+    second.connect_queue("next", first, "back")
+    one, two = wrap(first, input_queues="start"), wrap(second, input_queues="start")
+    for _ in range(20):
+        one.input_queues["start"].put(Event(data=20))
+        two.input_queues["start"].put(Event(data=20))
+    results = [one.output_queues["outbox"], two.output_queues["outbox"]]
+    assert [results[n % 2].get(block=True, timeout=5).data for n in range(40)] == [0] * 40
+
+
 # --- life
 
 
@@ -471,6 +515,35 @@ def test_subclass_of_the_input_type_is_not_converted(wrap):
     wrapper = wrap(HttpOnly("a", passing))
     wrapper.input = JSONHttpEvent(data={"a": 1})
     assert type(wrapper.output) is JSONHttpEvent
+
+
+def test_ACT_5_impossible_conversion_reaches_the_error_queue(wrap):
+    class LogOnly(Calling):
+        input = LogEvent
+
+    seen = Queue("seen")
+    actor = LogOnly("a", lambda actor, event, **kwargs: seen.put(event))
+    log, wrapper = with_log(actor), wrap(actor)
+    wrapper.input = HttpEvent(data="x")
+    event = wrapper.error
+    assert isinstance(event.error, InvalidEventConversion) and event.data == "x"
+    assert wait_for_message(log, "Event was of type '", 40).message == (
+        f"Event was of type '{HttpEvent}', expected '{(LogEvent,)}'"
+    )
+    assert seen.empty()
+
+
+def test_data_that_cannot_be_converted_is_an_event_error(wrap):
+    class JsonOnly(Calling):
+        input = JSONEvent
+
+    seen = Queue("seen")
+    actor = JsonOnly("a", lambda actor, event, **kwargs: seen.put(event))
+    log, wrapper = with_log(actor), wrap(actor)
+    wrapper.input = Event(data="{not json")
+    assert isinstance(wrapper.error.error, InvalidEventDataModification)
+    assert wait_for_message(log, "Event exception caught: ", 30).message
+    assert seen.empty()
 
 
 def test_ACT_4_missing_attribute(wrap):
