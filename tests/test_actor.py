@@ -191,7 +191,7 @@ def test_send_event_checks_the_type():
 
     actor = Strict("a")
     out = actor.pool.outbound.add("out")
-    with pytest.raises(InvalidActorOutput, match="Event was of type '.*', expected '.*'"):
+    with pytest.raises(InvalidActorOutput, match=r"Event was of type '.*', expected '.*'"):
         actor.send_event(Event())
     assert out.empty()
     actor.send_event(JSONEvent(data={}))
@@ -227,7 +227,10 @@ def test_send_error_goes_to_the_error_queues_unchecked():
         output = JSONEvent
 
     actor, event = Strict("a"), Event(data=1)
-    out, errors = actor.pool.outbound.add("out"), [actor.pool.error.add(name) for name in ("one", "two")]
+    out, errors = (
+        actor.pool.outbound.add("out"),
+        [actor.pool.error.add(name) for name in ("one", "two")],
+    )
     actor.send_error(event)
     copies = [queue.get() for queue in errors]
     assert [copy.data for copy in copies] == [1, 1]
@@ -277,7 +280,10 @@ def test_ACT_1_create_event_with_several_types():
     class Making(Calling):
         output = (JSONEvent, HttpEvent)
 
-    with pytest.raises(ValueError, match="^Unable to call create_event function with multiple output types defined$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^Unable to call create_event function with multiple output types defined$",
+    ):
         Making("a").create_event()
 
 
@@ -335,7 +341,9 @@ def test_connected_actors_pass_events_on(wrap):
 def test_ACT_9_cycle_of_full_queues(wrap):
     def around(actor, event, **kwargs):
         event.data -= 1
-        actor.send_event(event, queues=[actor.pool.outbound["next" if event.data > 0 else "outbox"]])
+        actor.send_event(
+            event, queues=[actor.pool.outbound["next" if event.data > 0 else "outbox"]]
+        )
 
     first, second = Calling("first", around, size=1), Calling("second", around, size=1)
     first.connect_queue("next", second, "inbox")
@@ -489,9 +497,14 @@ def test_ACT_8_stop_drains_before_post_hook(blocking):
 
 def test_consume_gets_the_origin(wrap):
     seen = Queue("seen")
-    wrapper = wrap(Calling("a", lambda actor, event, **kwargs: seen.put(kwargs)), input_queues=["in"])
+    wrapper = wrap(
+        Calling("a", lambda actor, event, **kwargs: seen.put(kwargs)), input_queues=["in"]
+    )
     wrapper.input = Event()
-    assert seen.get(block=True, timeout=5) == {"origin": "in", "origin_queue": wrapper.input_queues["in"]}
+    assert seen.get(block=True, timeout=5) == {
+        "origin": "in",
+        "origin_queue": wrapper.input_queues["in"],
+    }
 
 
 def test_wrong_type_is_converted(wrap):
@@ -557,7 +570,10 @@ def test_ACT_4_missing_attribute(wrap):
     error = wrapper.error.error
     assert isinstance(error, InvalidActorInput)
     assert error.message == ["Required incoming event attributes were missing: ['absent', 'empty']"]
-    assert wait_for_message(log, "Invalid input detected: ", 40).message == f"Invalid input detected: {error}"
+    assert (
+        wait_for_message(log, "Invalid input detected: ", 40).message
+        == f"Invalid input detected: {error}"
+    )
     assert seen.empty()
 
 
@@ -579,7 +595,9 @@ def test_ACT_5_invalid_input_reaches_the_error_queue(wrap):
     wrapper.input = Event(data=1)
     event = wrapper.error
     assert isinstance(event.error, InvalidActorInput) and event.data == 1
-    assert wait_for_message(log, "Invalid input", 40).message == "Invalid input detected: ['unwanted']"
+    assert (
+        wait_for_message(log, "Invalid input", 40).message == "Invalid input detected: ['unwanted']"
+    )
 
 
 def test_exception_reaches_the_error_queue(wrap):
