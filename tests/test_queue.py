@@ -86,6 +86,25 @@ def test_put_without_room():
     assert [queue.get(), len(queue)] == [1, 0]
 
 
+@pytest.mark.parametrize(("timeout", "error"), [(float("nan"), ValueError), ("x", TypeError)])
+def test_wrong_timeouts(timeout, error):
+    queue = Queue("q", 1)
+    with pytest.raises(error):
+        queue.get(block=True, timeout=timeout)
+    queue.put(1)
+    with pytest.raises(error):
+        queue.put(2, timeout=timeout)
+    assert len(queue) == 1
+
+
+def test_endless_timeouts():
+    queue = Queue("q")
+    task = spawned(lambda: (queue.peek(timeout=float("inf")), queue.get(block=True, timeout=1e30)))
+    spawned(lambda: None).join(5)
+    queue.put("x")
+    assert task.get(5) == ("x", "x")
+
+
 def test_nowait_methods():
     queue = Queue("q")
     queue.put_nowait("a")

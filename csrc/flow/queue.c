@@ -4,6 +4,7 @@
 #include "flow/actor.h"
 #include "flow/graph.h"
 
+#include <math.h>
 #include <uv.h>
 
 enum {
@@ -393,6 +394,10 @@ queue_parse_wait(bool block, PyObject *timeout, double *seconds)
     if (*seconds == -1.0 && PyErr_Occurred()) {
         return -1;
     }
+    if (isnan(*seconds)) { /* neither over nor to come: it would wait for ever */
+        PyErr_SetString(PyExc_ValueError, "timeout must be a number of seconds, not NaN");
+        return -1;
+    }
     if (!block || *seconds < 0) {
         *seconds = 0;
     }
@@ -524,7 +529,7 @@ queue_has_room(const CpsQueue *queue)
 static int
 queue_watch(CpsQueue *queue, bool (*reached)(const CpsQueue *), double seconds)
 {
-    uint64_t end = seconds < 0 ? 0 : uv_hrtime() + (uint64_t)(seconds * 1e9);
+    uint64_t end = seconds < 0 ? 0 : uv_hrtime() + (uint64_t)(fmin(seconds, 1e9) * 1e9);
     int status = 0;
 
     while (status == 0 && !reached(queue)) {
