@@ -8,7 +8,8 @@ cps_actors_setup(PyObject *module, CpsState *state)
         cps_eventlogger_setup(module, state) < 0 || cps_flowcontroller_setup(module, state) < 0 ||
         cps_modifier_setup(module, state) < 0 || cps_schedule_setup(module, state) < 0 ||
         cps_generator_setup(module, state) < 0 || cps_cron_setup(module, state) < 0 ||
-        cps_testevent_setup(module, state) < 0) {
+        cps_testevent_setup(module, state) < 0 || cps_logfile_setup(module, state) < 0 ||
+        cps_filelogger_setup(module, state) < 0 || cps_redact_setup(module, state) < 0) {
         return -1;
     }
     return 0;
