@@ -145,6 +145,34 @@ def test_LOG_1_log_actor_does_not_feed_itself():
     assert not [message for message in messages if message.startswith("about: ")]
 
 
+def test_LOG_1_log_consumes_that_overlap():
+    gate = Queue("gate")
+
+    class Waiting(LoggingLogActor):
+        def consume(self, event, *args, **kwargs):
+            if event.message == "one":
+                gate.get(block=True, timeout=5)
+            super().consume(event, *args, **kwargs)
+
+    log = Waiting("log")
+    log.register_consumer("log_inbox", log.pool.logs.add("own"))
+    log.start()
+    try:
+        log.logger.info("one")
+        log.logger.info("two")
+        messages = [log.seen.get(block=True, timeout=5)]
+        while "two" not in messages:
+            messages.append(log.seen.get(block=True, timeout=5))
+        gate.put(1)
+        while "one" not in messages:
+            messages.append(log.seen.get(block=True, timeout=5))
+    finally:
+        log.stop()
+    while log.seen.qsize():
+        messages.append(log.seen.get())
+    assert not [message for message in messages if message.startswith("about: ")]
+
+
 def test_LOG_1_other_log_actors_hear_it():
     source, log, other = LoggingLogActor("source"), LoggingLogActor("log"), Queue("other")
     source.connect_log_queue(destination=log)

@@ -398,12 +398,10 @@ inbox_consume(CpsInbox *inbox, PyObject *event, CpsWorker *worker)
         PyErr_WriteUnraisable((PyObject *)self);
     }
     lineage = is_event ? cps_lineage_ref(((CpsEvent *)event)->lineage) : NULL;
-    *delivery = (CpsDelivery){.lineage = lineage, .active = true};
-    self->logger->muted = queue->carries_log;
+    *delivery = (CpsDelivery){.lineage = lineage, .active = true, .of_log = queue->carries_log};
     if (consume_take(self, inbox, &event) < 0) {
         fate = consume_failed(self, queue, event, worker);
     }
-    self->logger->muted = false;
     if (sampled) {
         self->counters.working_ns += uv_hrtime() - start;
         self->counters.sampled++;

@@ -2,6 +2,7 @@
 
 #include "event/event.h"
 #include "flow/actor.h"
+#include "loop/worker.h"
 
 #include <stdlib.h>
 
@@ -19,6 +20,16 @@ logger_feeds_itself(const CpsLogger *self, const CpsQueue *queue)
     return false;
 }
 
+/* Whether the calling fiber is consuming a log record. Others of the same actor may be under way meanwhile. */
+static bool
+logger_in_log_consume(void)
+{
+    CpsRuntime *rt = cps_runtime_peek();
+    CpsWorker *worker = rt == NULL ? NULL : cps_worker_current(rt);
+
+    return worker != NULL && cps_worker_delivery(worker)->active && cps_worker_delivery(worker)->of_log;
+}
+
 /* Put the record (borrowed) on one queue. Returns 0 or -1. */
 static int
 logger_put(CpsLogger *self, PyObject *queue, PyObject *record)
@@ -26,7 +37,7 @@ logger_put(CpsLogger *self, PyObject *queue, PyObject *record)
     CpsQueue *target = (CpsQueue *)queue;
     PyObject *own, *result;
 
-    if (self->muted && logger_feeds_itself(self, target)) {
+    if (logger_feeds_itself(self, target) && logger_in_log_consume()) {
         return 0;
     }
     if (target->plain_put) {

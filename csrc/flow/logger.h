@@ -20,7 +20,6 @@ typedef struct {
     CpsInternalQueuePool *pool; /* owned */
     PyObject *forward;          /* owned: Python logging.Logger that gets the records too, or NULL */
     int level;                  /* records below it are not made */
-    bool muted;                 /* a log actor at work: what it logs about a record must not come back to it */
 } CpsLogger;
 
 int cps_logger_setup(PyObject *module, CpsState *state);

@@ -9,6 +9,7 @@
 typedef struct {
     CpsLineage *lineage; /* borrowed from the event being consumed; NULL when none */
     bool active;
+    bool of_log;    /* what is consumed is a log record */
     bool forwarded; /* an event of that lineage was sent since the consume began */
 } CpsDelivery;
 
