@@ -333,7 +333,8 @@ runtime_poll(CpsRuntime *rt, bool may_block)
     }
 }
 
-/* What a turn does before it polls. After every switch the runtime may have been closed by whoever was resumed. */
+/* What a turn does before it polls. What is raised in the main waiter comes before wakes: the waiter may be among those woken, and
+ * would go on as if nothing had happened. After every switch the runtime may have been closed by whoever was resumed. */
 static int
 runtime_run(CpsRuntime *rt)
 {
@@ -342,7 +343,7 @@ runtime_run(CpsRuntime *rt)
     if (rt->has_doomed) {
         cps_workers_end_doomed(rt);
     }
-    if (runtime_resume(rt) < 0 || (!rt->closing && runtime_throw_in_main(rt) < 0) ||
+    if (runtime_throw_in_main(rt) < 0 || (!rt->closing && runtime_resume(rt) < 0) ||
         (!rt->closing && runtime_run_ready(rt) < 0)) {
         return -1;
     }
