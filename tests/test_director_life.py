@@ -160,7 +160,7 @@ def test_DIR_4_an_actor_that_takes_its_time_does_not_hold_up_those_before_it():
 def test_DIR_5_much_is_logged_before_and_after_the_start(capsys, size):
     class Chatty(Null):
         def pre_hook(self):
-            for i in range(2000):
+            for _ in range(2000):
                 self.logger.info("line")
 
     director = quiet_director(log_level=20, size=size)
