@@ -597,3 +597,30 @@ class Director:
         self, source: Any, destinations: Any, *args: Any, **kwargs: Any
     ) -> None: ...
     def isRunning(self) -> bool: ...
+
+class FileLogger(Actor):
+    default_filename: str
+    directory: str
+    level: int
+    maxBytes: int
+    backupCount: int
+    @property
+    def loggers(self) -> dict[str, Any]: ...
+    def __init__(
+        self,
+        name: str,
+        default_filename: str = "compysition.log",
+        level: str = "INFO",
+        directory: str = "logs",
+        maxBytes: int = 20000000,
+        backupCount: int = 10,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def post_hook(self) -> None: ...
+    def consume(self, event: Event, /, *args: Any, **kwargs: Any) -> None: ...
+
+class RedactedFileLogger(FileLogger):
+    @property
+    def patterns(self) -> list[Any]: ...
+    def __init__(self, name: str, patterns: Any, *args: Any, **kwargs: Any) -> None: ...

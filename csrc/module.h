@@ -147,7 +147,7 @@ typedef struct CpsState {
     CPS_OBJECTS(CPS_FIELD)
 #undef CPS_FIELD
     unsigned int copied_plainly[CPS_COPY_CACHE]; /* version tags of types without copying of their own */
-    CpsList log_files; /* CpsLogFile.link: those that are open in the process */
+    CpsList log_files;                           /* CpsLogFile.link: those that are open in the process */
 } CpsState;
 
 extern PyModuleDef cps_module;

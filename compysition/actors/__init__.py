@@ -7,8 +7,10 @@ from compysition._core import (
     EventAttributeModifier,
     EventGenerator,
     EventLogger,
+    FileLogger,
     FlowController,
     Null,
+    RedactedFileLogger,
     TestEvent,
 )
 from compysition.actors.data import Data
@@ -22,8 +24,10 @@ __all__ = [
     "EventAttributeModifier",
     "EventGenerator",
     "EventLogger",
+    "FileLogger",
     "FlowController",
     "Header",
     "Null",
+    "RedactedFileLogger",
     "TestEvent",
 ]
