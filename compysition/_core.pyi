@@ -598,6 +598,7 @@ class Director:
     ) -> None: ...
     def isRunning(self) -> bool: ...
 
+@disjoint_base
 class FileLogger(Actor):
     default_filename: str
     directory: str
@@ -620,7 +621,19 @@ class FileLogger(Actor):
     def post_hook(self) -> None: ...
     def consume(self, event: Event, /, *args: Any, **kwargs: Any) -> None: ...
 
+@disjoint_base
 class RedactedFileLogger(FileLogger):
     @property
     def patterns(self) -> list[Any]: ...
-    def __init__(self, name: str, patterns: Any, *args: Any, **kwargs: Any) -> None: ...
+    def __init__(
+        self,
+        name: str,
+        patterns: Any,
+        default_filename: str = "compysition.log",
+        level: str = "INFO",
+        directory: str = "logs",
+        maxBytes: int = 20000000,
+        backupCount: int = 10,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
