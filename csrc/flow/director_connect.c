@@ -313,7 +313,7 @@ connect_all(const Call *call)
             return -1;
         }
     }
-    return call->director->phase == CPS_DIRECTOR_IDLE ? 0 : cps_director_mark_cycles(call->director);
+    return call->director->phase == CPS_DIRECTOR_RUNNING ? cps_director_mark_cycles(call->director) : 0;
 }
 
 /* --- arguments ------------------------------------------------------------------------------------------------------------ */

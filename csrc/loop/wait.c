@@ -89,6 +89,9 @@ wait_on_timeout(CpsTimer *Py_UNUSED(timer), void *context)
     CpsWait *wait = context;
 
     wait->timer = NULL;
+    if (wait->woken) {
+        return; /* it was woken in time, and is about to run */
+    }
     wait->timed_out = true;
     cps_link_remove(&wait->link); /* so that nobody hands it anything any more */
     cps_list_append(&wait->rt->wakes, &wait->wake_link);
