@@ -99,6 +99,9 @@ add_pool(PyObject *result, PyObject *seen, CpsActor *actor, PyObject *pool, bool
         if (!PyObject_TypeCheck(queue, actor->state->types.Queue)) {
             continue; /* a stand-in of the script's own */
         }
+        if (name == ((CpsInternalQueuePool *)pool)->placeholder) {
+            continue; /* it only keeps records until there is a log queue */
+        }
         if (add_queue(result, seen, (CpsQueue *)queue, actor, outbox) < 0) {
             return -1;
         }
