@@ -903,3 +903,39 @@ def test_stdout_as_log_actor_prints_last_lines(capsys):
     director.start(block=False)
     director.stop()
     assert messages(capsys)[-2:] == ["bye", "Stopped: 0 events drained, 0 not"]
+
+
+# ---- gevent ----
+
+
+def test_gevent_drives_it_and_may_stop_it(run_script):
+    status, lines = run_script(
+        """
+        import gevent
+
+        class Nap(Collect):
+            def consume(self, event, *args, **kwargs):
+                gevent.sleep(0.05)
+                super().consume(event)
+
+        director = quiet_director()
+        source = director.register_actor(Source, "source", 100)
+        nap = director.register_actor(Nap, "nap", director, 100)
+        director.connect_queue(source, nap)
+        began = time.monotonic()
+        director.start()
+        say(len(nap.data), time.monotonic() - began < 2)
+        director.start(block=False)
+        gevent.sleep(0.01)
+        gevent.spawn(director.stop).join()
+        say(len(nap.data), director.is_running())
+        """
+    )
+    assert (status, lines) == (0, ["100 True", "200 False"])
+
+
+def test_signals_under_gevent(run_script):
+    status, lines = run_script(
+        "import gevent\n" + DRAIN.format(settings="", seconds=0.02), signal.SIGTERM
+    )
+    assert (status, lines) == (0, ["ready", "drained 20", "handlers True True"])
