@@ -1,5 +1,6 @@
 """The C core of compysition."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -486,6 +487,46 @@ class TestEvent(EventGenerator):
         **kwargs: Any,
     ) -> None: ...
 
+@disjoint_base
+class FileLogger(Actor):
+    default_filename: str
+    directory: Any
+    level: int
+    maxBytes: int
+    backupCount: int
+    @property
+    def loggers(self) -> dict[str, Any]: ...
+    def __init__(
+        self,
+        name: str,
+        default_filename: str = "compysition.log",
+        level: str | int = "INFO",
+        directory: Any = "logs",
+        maxBytes: int = 20000000,
+        backupCount: int = 10,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, /, *args: object, **kwargs: object) -> None: ...
+    def post_hook(self) -> None: ...
+
+@disjoint_base
+class RedactedFileLogger(FileLogger):
+    @property
+    def patterns(self) -> list[re.Pattern[str]]: ...
+    def __init__(
+        self,
+        name: str,
+        patterns: str | Iterable[str | re.Pattern[str]],
+        default_filename: str = "compysition.log",
+        level: str | int = "INFO",
+        directory: Any = "logs",
+        maxBytes: int = 20000000,
+        backupCount: int = 10,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+
 # ---- directors ----
 
 @disjoint_base
@@ -597,43 +638,3 @@ class Director:
         self, source: Any, destinations: Any, *args: Any, **kwargs: Any
     ) -> None: ...
     def isRunning(self) -> bool: ...
-
-@disjoint_base
-class FileLogger(Actor):
-    default_filename: str
-    directory: str
-    level: int
-    maxBytes: int
-    backupCount: int
-    @property
-    def loggers(self) -> dict[str, Any]: ...
-    def __init__(
-        self,
-        name: str,
-        default_filename: str = "compysition.log",
-        level: str = "INFO",
-        directory: str = "logs",
-        maxBytes: int = 20000000,
-        backupCount: int = 10,
-        *args: Any,
-        **kwargs: Any,
-    ) -> None: ...
-    def post_hook(self) -> None: ...
-    def consume(self, event: Event, /, *args: Any, **kwargs: Any) -> None: ...
-
-@disjoint_base
-class RedactedFileLogger(FileLogger):
-    @property
-    def patterns(self) -> list[Any]: ...
-    def __init__(
-        self,
-        name: str,
-        patterns: Any,
-        default_filename: str = "compysition.log",
-        level: str = "INFO",
-        directory: str = "logs",
-        maxBytes: int = 20000000,
-        backupCount: int = 10,
-        *args: Any,
-        **kwargs: Any,
-    ) -> None: ...

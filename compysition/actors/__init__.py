@@ -1,20 +1,22 @@
-"""The built-in actors."""
+"""The built-in actors.
 
-from compysition._core import (
-    STDOUT,
-    CronEventGenerator,
+``from compysition.actors import *`` gives the actors, and nothing else.
+"""
+
+from compysition.actors.data import Data
+from compysition.actors.eventattributemodifier import (
     EventAttributeLookupModifier,
     EventAttributeModifier,
-    EventGenerator,
-    EventLogger,
-    FileLogger,
-    FlowController,
-    Null,
-    RedactedFileLogger,
-    TestEvent,
 )
-from compysition.actors.data import Data
+from compysition.actors.eventgenerator import CronEventGenerator, EventGenerator
+from compysition.actors.eventlogger import EventLogger
+from compysition.actors.filelogger import FileLogger
+from compysition.actors.flowcontroller import FlowController
 from compysition.actors.header import Header
+from compysition.actors.null import Null
+from compysition.actors.redactedfilelogger import RedactedFileLogger
+from compysition.actors.stdout import STDOUT
+from compysition.actors.testevent import TestEvent
 
 __all__ = [
     "STDOUT",

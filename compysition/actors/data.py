@@ -1,21 +1,39 @@
 """The actor Data of releases up to 1.1."""
 
+import json
 from typing import Any
 
-from compysition._core import EventAttributeModifier
+from compysition._core import EventAttributeModifier, _JSONFormatInterface
+from compysition.errors import InvalidEventDataModification
+from compysition.event import Event
 
 __all__ = ["Data"]
 
 
 class Data(EventAttributeModifier):
-    """Sets an event's data, or one key of it; the name of EventAttributeModifier up to 1.1.
+    """Sets an event's data, or one key of it.
 
-    key: str or None (default), the key in event.data to set. data: the value, {} by default.
+    In and out: Event. key: str, the key in event.data to set; None (default) for all of the data.
+    data: what to set; every event gets a copy of its own. Plain text for a JSON event becomes a
+    JSON string. Fails with MalformedEventData, as EventAttributeModifier.
     """
 
     def __init__(
-        self, name: str, key: str | None = None, data: Any = None, *args: Any, **kwargs: Any
+        self,
+        name: str,
+        key: str | None = None,
+        data: Any = {},  # noqa: B006 - never changed
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
-        value = {} if data is None else data
-        path = "data" if key is None else f"data/{key}"
-        super().__init__(name, path, value, *args, **kwargs)
+        steps = ["data"] if key is None else ["data", key]
+        super().__init__(name, steps, data, *args, **kwargs)
+
+    def get_key_chain_value(self, event: Event, value: Any) -> Event:
+        """Set the value; text that a JSON event refuses as a JSON string."""
+        try:
+            return super().get_key_chain_value(event, value)
+        except InvalidEventDataModification:
+            if not isinstance(event, _JSONFormatInterface) or not isinstance(value, str):
+                raise
+            return super().get_key_chain_value(event, json.dumps(value))

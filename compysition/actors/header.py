@@ -10,11 +10,16 @@ __all__ = ["Header"]
 class Header(EventAttributeModifier):
     """Sets event.header[key]; the dict is made when it is missing.
 
-    key: str, the actor's name by default. header: the value, {} by default.
+    In and out: Event. key: str, the actor's name by default. header: what to set, {} by default.
     """
 
     def __init__(
-        self, name: str, *args: Any, key: str | None = None, header: Any = None, **kwargs: Any
+        self,
+        name: str,
+        key: str | None = None,
+        header: Any = {},  # noqa: B006 - never changed
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
-        value = {} if header is None else header
-        super().__init__(name, f"header/{name if key is None else key}", value, *args, **kwargs)
+        steps = ["header", name if key is None else key]
+        super().__init__(name, steps, header, *args, **kwargs)

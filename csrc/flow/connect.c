@@ -89,6 +89,9 @@ cps_connect(CpsActor *source, PyObject *source_name, CpsActor *destination, PyOb
     if (kind == CPS_KIND_LOGS) {
         ((CpsQueue *)queue)->carries_log = true;
     }
+    else if (kind == CPS_KIND_ERROR) {
+        source->default_errors = false; /* a director that made this connection by itself says so afterwards */
+    }
     cps_log(source->logger, CPS_LOG_INFO, NULL, "Connected queue '%S' to '%S.%S'", source_name, destination->name,
             destination_name);
     Py_DECREF(queue); /* the pool holds it */

@@ -460,8 +460,10 @@ connect_default_errors(CpsDirector *self, CpsActor *actor)
 
         PySys_FormatStdout("Unable to connect the error queue of '%S': %S\n", actor->name, exc);
         Py_XDECREF(exc);
+        return;
     }
-    Py_XDECREF(result);
+    actor->default_errors = true;
+    Py_DECREF(result);
 }
 
 /* Let the log actor have the actor's records, on the queue that all actors share. Returns 0 or -1. */
