@@ -3,6 +3,7 @@
 
 #include "actors/actors.h"
 #include "event/event.h"
+#include "flow/graph.h"
 #include "loop/fiber.h"
 
 #include <math.h>
@@ -139,14 +140,21 @@ generator_count(CpsGenerator *self)
     }
 }
 
+/* Whether an earlier event still waits for room, or the cycle that the generator is part of holds as many as it may. */
+static bool
+generator_held_back(const CpsActor *actor)
+{
+    return !cps_list_empty(&actor->pending) || (actor->part != NULL && actor->part->inside >= actor->part->limit);
+}
+
 void
 cps_generator_run(CpsActor *actor)
 {
     CpsGenerator *self = generator_of(actor);
     PyObject *event;
 
-    if (!cps_list_empty(&actor->pending)) {
-        return; /* an earlier event still waits for room: no further one until it has gone */
+    if (generator_held_back(actor)) {
+        return;
     }
     event = generator_new_event(self);
     if (event == NULL || generator_send(self, event) < 0) {
