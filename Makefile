@@ -56,7 +56,9 @@ build/lint-packages.stamp: Makefile
 $(VENV)/.base: pyproject.toml | build/packages.stamp
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install -q "scikit-build-core>=0.10" "greenlet>=3"
+	$(VENV)/bin/python -c 'import tomllib; \
+	    print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' > $@.txt
+	$(VENV)/bin/python -m pip install -q "scikit-build-core>=0.10" -r $@.txt
 	echo "$(CURDIR)" > "$$($(VENV)/bin/python -c \
 	    'import sysconfig; print(sysconfig.get_path("purelib"))')/compysition-tests.pth"
 	touch $@
