@@ -147,16 +147,12 @@ generator_held_back(const CpsActor *actor)
     return !cps_list_empty(&actor->pending) || (actor->part != NULL && actor->part->inside >= actor->part->limit);
 }
 
-void
-cps_generator_run(CpsActor *actor)
+/* One event of the schedule. Leaves no exception set. */
+static void
+generator_run_once(CpsGenerator *self)
 {
-    CpsGenerator *self = generator_of(actor);
-    PyObject *event;
+    PyObject *event = generator_new_event(self);
 
-    if (generator_held_back(actor)) {
-        return;
-    }
-    event = generator_new_event(self);
     if (event == NULL || generator_send(self, event) < 0) {
         generator_run_failed(self, event);
     }
@@ -164,6 +160,24 @@ cps_generator_run(CpsActor *actor)
         generator_count(self);
         Py_DECREF(event);
     }
+}
+
+void
+cps_generator_run(CpsActor *actor)
+{
+    if (generator_held_back(actor)) {
+        return;
+    }
+    actor->running++; /* a stop waits for it */
+    generator_run_once(generator_of(actor));
+    actor->running--;
+    cps_actor_schedule(actor); /* where concurrency is limited, a consume may have waited for this */
+}
+
+bool
+cps_generator_runs(const CpsActor *actor, const CpsReady *node)
+{
+    return cps_schedule_has_node((const CpsSchedule *)((const CpsGenerator *)actor)->schedule, node);
 }
 
 /* --- intervals ------------------------------------------------------------------------------------------------------------ */

@@ -36,11 +36,13 @@ struct CpsGenerator {
 int cps_generator_consume(CpsActor *actor, CpsInbox *inbox, PyObject *incoming);
 int cps_generator_start_source(CpsActor *actor);
 void cps_generator_stop_source(CpsActor *actor);
+bool cps_generator_runs(const CpsActor *actor, const CpsReady *node);
 #define CPS_GENERATOR_ACTOR_OPS                     \
     {                                               \
         .consume = cps_generator_consume,           \
         .start_source = cps_generator_start_source, \
         .stop_source = cps_generator_stop_source,   \
+        .runs = cps_generator_runs,                 \
     }
 
 /* For the schedule tables. */

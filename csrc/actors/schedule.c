@@ -264,7 +264,7 @@ cps_schedule_new(CpsState *state, CpsActor *owner, const CpsScheduleOps *ops)
 }
 
 static CpsJob *
-schedule_job(CpsSchedule *self, Py_ssize_t index)
+schedule_job(const CpsSchedule *self, Py_ssize_t index)
 {
     return (CpsJob *)PyList_GET_ITEM(self->jobs, index);
 }
@@ -325,6 +325,17 @@ cps_schedule_stop(CpsSchedule *self)
 {
     self->status = SCHEDULE_STOPPED;
     schedule_disarm(self);
+}
+
+bool
+cps_schedule_has_node(const CpsSchedule *self, const CpsReady *node)
+{
+    for (Py_ssize_t i = 0; self->jobs != NULL && i < PyList_GET_SIZE(self->jobs); i++) {
+        if (&schedule_job(self, i)->ready == node) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void

@@ -36,6 +36,9 @@ int cps_schedule_start(CpsSchedule *self, CpsRuntime *rt, double delay, bool at_
 /* No further runs; one under way goes on. Safe to call twice. */
 void cps_schedule_stop(CpsSchedule *self);
 
+/* Whether `node` is the node in which one of its jobs runs. */
+bool cps_schedule_has_node(const CpsSchedule *self, const CpsReady *node);
+
 /* The owner goes: no further runs, and none of those waiting to begin. */
 void cps_schedule_disown(CpsSchedule *self);
 

@@ -19,6 +19,8 @@ typedef struct {
     int (*start_source)(CpsActor *self);
     /* Optional. No new events from now on; called before the drain. Must be safe to call twice. */
     void (*stop_source)(CpsActor *self);
+    /* Optional, for sources that work in nodes of their own: whether `node` is one of them. They count as running. */
+    bool (*runs)(const CpsActor *self, const CpsReady *node);
     bool may_end; /* often the last actor of a flow: an outbox without connection is not worth a log line */
 } CpsActorOps;
 

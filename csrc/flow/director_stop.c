@@ -152,7 +152,7 @@ stop_actor(CpsDirector *self, CpsActor *actor)
     cps_runtime_raise_in_main(self->rt);
 }
 
-/* No new events: loop() becomes false everywhere; who only produces is stopped altogether. */
+/* No new events: loop() becomes false everywhere; who only produces, and is not just doing so, is stopped altogether. */
 static void
 stop_sources(const Stop *stop)
 {
@@ -160,8 +160,10 @@ stop_sources(const Stop *stop)
         cps_actor_end_loop(stop_actor_at(stop, i));
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
-        if (cps_list_empty(&stop_actor_at(stop, i)->inboxes)) {
-            stop_actor(stop->director, stop_actor_at(stop, i));
+        CpsActor *actor = stop_actor_at(stop, i);
+
+        if (cps_list_empty(&actor->inboxes) && cps_actor_at_rest(actor)) {
+            stop_actor(stop->director, actor);
         }
     }
 }
@@ -181,8 +183,11 @@ stop_registered(const Stop *stop, bool drained)
 /* --- what is left --------------------------------------------------------------------------------------------------------- */
 
 static bool
-is_inbox_of(const CpsActor *actor, const CpsReady *node)
+is_node_of(const CpsActor *actor, const CpsReady *node)
 {
+    if (actor->ops != NULL && actor->ops->runs != NULL && actor->ops->runs(actor, node)) {
+        return true;
+    }
     for (CpsLink *link = cps_list_first(&actor->inboxes); link != NULL; link = cps_list_after(&actor->inboxes, link)) {
         if (&CPS_CONTAINER(link, CpsInbox, actor_link)->ready == node) {
             return true;
@@ -199,7 +204,7 @@ works_for_us(CpsReady *node, void *context)
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
         CpsActor *actor = stop_actor_at(stop, i);
 
-        if (actor->running > 0 && is_inbox_of(actor, node)) {
+        if (actor->running > 0 && is_node_of(actor, node)) {
             return true;
         }
     }

@@ -6,7 +6,7 @@ import pytest
 
 import compysition
 from compysition import Actor, Event, Queue
-from compysition.actors import EventGenerator
+from compysition.actors import EventGenerator, Null
 from compysition.errors import InvalidEventDataModification, QueueEmpty
 from compysition.event import HttpEvent, JSONEvent
 from tests.actors.helpers import fill_outbox, take, wait_for_log
@@ -304,6 +304,42 @@ class SlowCollect(Collect):
             self.director.stop()
         compysition.sleep(0.02)
         super().consume(event, *args, **kwargs)
+
+
+def test_a_stop_waits_for_an_event_that_is_being_made():
+    class Late(Event):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            compysition.sleep(0.05)
+
+    director = quiet_director()
+    source = director.register_actor(EventGenerator, "source", Late, {"data": 1}, interval=0.001)
+    collect = director.register_actor(Collect, "collect")
+    director.connect_queue(source, collect)
+    director.start(block=False)
+    compysition.sleep(0.02)
+    director.stop()
+    assert collect.data == [1]
+
+
+def test_a_stop_ends_an_event_that_is_never_ready():
+    ended = []
+
+    class Never(Event):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            try:
+                compysition.sleep(60)
+            finally:
+                ended.append(self)
+
+    director = quiet_director(stop_timeout=0.1)
+    source = director.register_actor(EventGenerator, "source", Never, interval=0.001)
+    director.connect_queue(source, director.register_actor(Null, "null"))
+    director.start(block=False)
+    compysition.sleep(0.05)
+    director.stop()
+    assert len(ended) == 1
 
 
 # ---- what goes wrong ----
