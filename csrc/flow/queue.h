@@ -83,11 +83,30 @@ int cps_queue_put(CpsQueue *queue, PyObject *element, double seconds);
  * delivery goes on: whoever takes an element ends it, and calls cps_queue_left. */
 PyObject *cps_queue_take(CpsQueue *queue);
 
+/* queue.get(timeout): the oldest element, waiting at most `seconds` for one (negative: for ever). Its delivery has ended.
+ * New, or NULL with QueueEmpty or other set. */
+PyObject *cps_queue_get(CpsQueue *queue, double seconds);
+
+/* The oldest element, which stays. New, or NULL with QueueEmpty set. */
+PyObject *cps_queue_peek(CpsQueue *queue);
+
+/* What a waiter waits for. */
+typedef bool (*CpsQueueTest)(const CpsQueue *queue);
+
+/* Wait until `reached`, at most `seconds` (negative: for ever). Returns 0, 1 when the time is over, or -1. */
+int cps_queue_wait_until(CpsQueue *queue, CpsQueueTest reached, double seconds);
+
 /* Wait until there is room, at most `seconds` (negative: for ever). Returns 0, 1 when the time is over, or -1. */
 int cps_queue_wait_for_room(CpsQueue *queue, double seconds);
 
 /* The element that was taken no longer counts in the cycle that the queue belongs to, if any. */
 void cps_queue_left(CpsQueue *queue);
+
+/* Change the bound; who waited for room gets in. */
+void cps_queue_set_maxsize(CpsQueue *queue, Py_ssize_t maxsize);
+
+/* The lineage of an element, or NULL: it is no event, not yet sent, or a log record. Borrowed. */
+CpsLineage *cps_queue_lineage(CpsQueue *queue, PyObject *element);
 
 /* Throw everything away; each lineage ends as `fate`. Returns how many there were. */
 Py_ssize_t cps_queue_purge(CpsQueue *queue, CpsFate fate);
