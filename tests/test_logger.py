@@ -1,6 +1,6 @@
 import pytest
 
-from compysition import Actor, Event, Logger, Queue
+from compysition import Actor, Event, Logger, Queue, QueuePool
 from compysition.event import LogEvent
 from compysition.queue import _InternalQueuePool
 
@@ -186,3 +186,11 @@ def test_LOG_1_other_log_actors_hear_it():
     finally:
         log.stop()
     assert messages.count("about: one") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "level"), [("warning", 30), ("ERROR", 40), ("15", 15), ("loud", 10), ("", 10)]
+)
+def test_level_of_the_environment_by_name_or_number(monkeypatch, text, level):
+    monkeypatch.setenv("COMPYSITION_LOG_LEVEL", text)
+    assert Logger("a", QueuePool().logs).level == level

@@ -6,44 +6,17 @@
 #include "event/event.h"
 
 #include <limits.h>
-#include <strings.h>
 #include <time.h>
 
 /* --- levels --------------------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    const char *name;
-    int level;
-} LevelName;
-
-/* For a level with two names the first is the one that is written. */
-static const LevelName level_names[] = {
-    {"CRITICAL", CPS_LOG_CRITICAL}, {"FATAL", CPS_LOG_CRITICAL}, {"ERROR", CPS_LOG_ERROR}, {"WARNING", CPS_LOG_WARNING},
-    {"WARN", CPS_LOG_WARNING},      {"INFO", CPS_LOG_INFO},      {"DEBUG", CPS_LOG_DEBUG}, {"NOTSET", 0},
-};
-
-/* The level of that name, in any case; INFO for an unknown one. */
-static int
-level_of_name(const char *name)
-{
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(level_names); i++) {
-        if (strcasecmp(level_names[i].name, name) == 0) {
-            return level_names[i].level;
-        }
-    }
-    return CPS_LOG_INFO;
-}
 
 /* New str, or NULL with an exception set. */
 static PyObject *
 level_text(int level)
 {
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(level_names); i++) {
-        if (level_names[i].level == level) {
-            return PyUnicode_FromString(level_names[i].name);
-        }
-    }
-    return PyUnicode_FromFormat("Level %d", level);
+    const char *name = cps_level_name(level);
+
+    return name != NULL ? PyUnicode_FromString(name) : PyUnicode_FromFormat("Level %d", level);
 }
 
 /* --- lines ---------------------------------------------------------------------------------------------------------------- */
@@ -271,7 +244,10 @@ filelogger_take_level(CpsFileLogger *self, PyObject *value)
         if (name == NULL) {
             return -1;
         }
-        level = level_of_name(name);
+        level = cps_level_of_name(name);
+        if (level < 0) {
+            level = CPS_LOG_INFO;
+        }
     }
     else if (cps_take_size(&level, value) < 0) {
         return -1;

@@ -4,32 +4,17 @@
 #include "flow/stop_signals.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* --- settings ------------------------------------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *name;
-    int level;
-} level_names[] = {
-    {"DEBUG", CPS_LOG_DEBUG}, {"INFO", CPS_LOG_INFO},         {"WARNING", CPS_LOG_WARNING}, {"WARN", CPS_LOG_WARNING},
-    {"ERROR", CPS_LOG_ERROR}, {"CRITICAL", CPS_LOG_CRITICAL}, {"FATAL", CPS_LOG_CRITICAL},  {"NOTSET", 0},
-};
 
 /* A level by its name in any case or by its number. Returns it, or -1 with ValueError set; `what` names the setting. */
 static int
 level_from_text(const char *what, const char *text)
 {
-    char *end;
-    long number = strtol(text, &end, 10);
+    int level = cps_level_of_text(text);
 
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(level_names); i++) {
-        if (PyOS_stricmp(text, level_names[i].name) == 0) {
-            return level_names[i].level;
-        }
-    }
-    if (end != text && *end == '\0' && number >= 0 && number <= INT_MAX) {
-        return (int)number;
+    if (level >= 0) {
+        return level;
     }
     PyErr_Format(PyExc_ValueError, "%s: '%s' is no log level", what, text);
     return -1;

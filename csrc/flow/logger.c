@@ -186,7 +186,9 @@ logger_default_level(void)
 {
     const char *text = getenv("COMPYSITION_LOG_LEVEL");
 
-    return text == NULL || atoi(text) <= 0 ? CPS_LOG_DEBUG : atoi(text);
+    int level = text == NULL ? -1 : cps_level_of_text(text);
+
+    return level < 0 ? CPS_LOG_DEBUG : level;
 }
 
 PyObject *

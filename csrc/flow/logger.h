@@ -2,15 +2,8 @@
 #ifndef CPS_FLOW_LOGGER_H
 #define CPS_FLOW_LOGGER_H
 
+#include "flow/level.h"
 #include "flow/pool.h"
-
-enum {
-    CPS_LOG_DEBUG = 10,
-    CPS_LOG_INFO = 20,
-    CPS_LOG_WARNING = 30,
-    CPS_LOG_ERROR = 40,
-    CPS_LOG_CRITICAL = 50,
-};
 
 typedef struct {
     PyObject_HEAD
