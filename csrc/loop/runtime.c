@@ -68,6 +68,7 @@ runtime_init_lists(CpsRuntime *rt)
 {
     cps_list_init(&rt->completions);
     cps_list_init(&rt->wakes);
+    cps_list_init(&rt->resuming);
     cps_list_init(&rt->ready);
     cps_list_init(&rt->idle);
     cps_list_init(&rt->busy);
@@ -85,7 +86,6 @@ runtime_new(CpsState *state)
         return NULL;
     }
     rt->state = state;
-    rt->thread = PyThread_get_thread_ident();
     runtime_init_lists(rt);
     if (runtime_open_loop(rt) < 0) {
         goto fail_loop;
@@ -230,15 +230,12 @@ runtime_complete(CpsRuntime *rt)
 static int
 runtime_resume(CpsRuntime *rt)
 {
-    CpsLink *last = cps_list_empty(&rt->wakes) ? NULL : rt->wakes.head.prev;
-    CpsLink *link = NULL;
+    CpsLink *link;
 
-    while (link != last && (link = cps_list_pop(&rt->wakes)) != NULL) {
+    cps_list_splice(&rt->resuming, &rt->wakes);
+    while (!rt->closing && (link = cps_list_pop(&rt->resuming)) != NULL) {
         if (cps_worker_resume(rt, CPS_CONTAINER(link, CpsWait, wake_link)->fiber) < 0) {
             return -1;
-        }
-        if (rt->closing) {
-            break;
         }
     }
     return 0;

@@ -44,6 +44,7 @@ struct CpsRuntime {
     uv_async_t async;    /* wakes the loop up, from any thread */
     CpsList completions; /* CpsCompletion; appended by callbacks */
     CpsList wakes;       /* CpsWait: fibers to resume */
+    CpsList resuming;    /* CpsWait: those of them whose turn it is */
     CpsList ready;       /* CpsReady */
     CpsList idle;        /* CpsWorker: parked in the pool, most recent first */
     Py_ssize_t idle_count;
@@ -70,7 +71,6 @@ struct CpsRuntime {
     uint64_t gil_released_at;   /* uv_hrtime */
     uint64_t polled_at;         /* uv_hrtime */
     CpsLink process_link;       /* in the list of all runtimes of the process */
-    unsigned long thread;       /* PyThread ident */
     struct CpsSignals *signals; /* owned; NULL outside the main thread */
 };
 
@@ -137,8 +137,8 @@ int cps_runtime_turn(CpsRuntime *rt, bool may_block);
 static inline bool
 cps_runtime_has_work(const CpsRuntime *rt)
 {
-    return !cps_list_empty(&rt->ready) || !cps_list_empty(&rt->wakes) || !cps_list_empty(&rt->completions) ||
-           rt->pending_error != NULL || rt->has_doomed;
+    return !cps_list_empty(&rt->ready) || !cps_list_empty(&rt->wakes) || !cps_list_empty(&rt->resuming) ||
+           !cps_list_empty(&rt->completions) || rt->pending_error != NULL || rt->has_doomed;
 }
 
 /* From any fiber but the hub: let the hub run until it comes back here. Returns as cps_fiber_switch. */

@@ -8,7 +8,7 @@ typedef struct CpsTimer CpsTimer;
 
 typedef struct CpsWait {
     CpsLink link;      /* for whoever wakes it: the list of those who wait for one thing */
-    CpsLink wake_link; /* in CpsRuntime.wakes once woken */
+    CpsLink wake_link; /* in CpsRuntime.wakes, then .resuming, once woken */
     CpsLink main_link; /* in CpsRuntime.main_waits while a fiber that is no worker waits */
     CpsRuntime *rt;    /* borrowed; NULL: a plain thread waits, on `lock` */
     PyObject *fiber;   /* owned greenlet; NULL for a plain thread */
