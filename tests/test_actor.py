@@ -11,7 +11,6 @@ from compysition.errors import (
     SetupError,
 )
 from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent, LogEvent
-from compysition.testutils.test_actor import TestActorWrapper
 
 
 class Calling(Actor):
@@ -25,19 +24,6 @@ class Calling(Actor):
 
 def passing(actor, event, **kwargs):
     actor.send_event(event)
-
-
-@pytest.fixture
-def wrap():
-    wrappers = []
-
-    def make(actor, *args, **kwargs):
-        wrappers.append(TestActorWrapper(actor, *args, **kwargs))
-        return wrappers[-1]
-
-    yield make
-    for wrapper in wrappers:
-        wrapper.stop()
 
 
 def with_log(actor):

@@ -15,19 +15,6 @@ class Echo(Actor):
         self.send_event(event)
 
 
-@pytest.fixture
-def wrap():
-    wrappers = []
-
-    def make(actor, *args, **kwargs):
-        wrappers.append(TestActorWrapper(actor, *args, **kwargs))
-        return wrappers[-1]
-
-    yield make
-    for wrapper in wrappers:
-        wrapper.stop()
-
-
 def test_pytest_does_not_collect_it():
     assert TestActorWrapper.__test__ is False
     assert module.Queue is Queue
