@@ -11,7 +11,6 @@
     X(Worker)                       \
     X(Payload)                      \
     X(DataFormatInterface)          \
-    X(XMLFormatInterface)           \
     X(JSONFormatInterface)          \
     X(Event)                        \
     X(HttpEvent)                    \
@@ -84,7 +83,6 @@
     X(error_string)              \
     X(format_error)              \
     X(conversion_methods)        \
-    X(content_type)              \
     X(REQUIRED_EVENT_ATTRIBUTES) \
     X(REQUEST_METHOD)            \
     X(__deepcopy__)              \

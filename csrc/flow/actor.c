@@ -68,21 +68,6 @@ cps_actor_set_shape(CpsActor *self, const char *shape)
     return status;
 }
 
-int
-cps_actor_overrides(CpsActor *self, PyTypeObject *type, const char *method)
-{
-    PyObject *theirs, *mine;
-
-    if (Py_TYPE(self) == type) {
-        return 0;
-    }
-    theirs = PyObject_GetAttrString((PyObject *)Py_TYPE(self), method);
-    mine = theirs == NULL ? NULL : PyObject_GetAttrString((PyObject *)type, method);
-    Py_XDECREF(theirs); /* only compared */
-    Py_XDECREF(mine);
-    return theirs == NULL || mine == NULL ? -1 : theirs != mine;
-}
-
 /* Call `method` without arguments if there is one; `old_name` is what releases before 1.1 called it. 1 called, 0 none, -1. */
 static int
 actor_call_hook(CpsActor *self, PyObject *method, PyObject *old_name)

@@ -83,7 +83,6 @@ struct CpsActor {
     bool c_consume; /* ops->consume is what runs */
     bool started, loop_ended, stopped;
     bool named_unrouted; /* the missing outbox was logged */
-    bool is_log_actor;
     bool default_errors; /* its error queue is the one that a director connects when a script connects none */
     CpsActorCounters counters;
 };
@@ -116,9 +115,6 @@ void cps_actor_dealloc(PyObject *op);
 /* Set blockdiag_config["shape"]. Returns 0 or -1. */
 int cps_actor_set_shape(CpsActor *self, const char *shape);
 
-/* Whether a Python subclass replaces `method` (a name) that `type` implements in C. 1, 0, or -1. */
-int cps_actor_overrides(CpsActor *self, PyTypeObject *type, const char *method);
-
 /* --- between actor.c, send.c and consume.c --------------------------------------------------------------------------------- */
 
 /* `cached` if there is one, else the attribute `name` (input or output) as a tuple of classes. New, or NULL. */
@@ -138,9 +134,6 @@ PyObject *cps_actor_send_error_method(PyObject *op, PyObject *const *args, Py_ss
  * Returns 0, or -1 with an exception set. */
 int cps_actor_send(CpsActor *self, PyObject *event);
 int cps_actor_send_error(CpsActor *self, PyObject *event);
-
-/* The same to the given queues (borrowed). `check` tests the output type. */
-int cps_actor_send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count, bool check);
 
 /* Set event.error to `exc` (borrowed) and send it along the error path; never fails: what goes wrong is logged. */
 void cps_actor_fail(CpsActor *self, PyObject *event, PyObject *exc);

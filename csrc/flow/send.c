@@ -254,21 +254,15 @@ cps_actor_send_error(CpsActor *self, PyObject *event)
 }
 
 static int
-send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count, bool check, bool from_c)
+send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count, bool check)
 {
     int sender;
 
     if (check && send_check(self, event) < 0) {
         return -1;
     }
-    sender = send_begin(self, event, from_c);
+    sender = send_begin(self, event, false);
     return sender < 0 ? -1 : send_to_each(self, queues, count, event, (CpsSender)sender, false);
-}
-
-int
-cps_actor_send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count, bool check)
-{
-    return send_to(self, event, queues, count, check, true);
 }
 
 void
@@ -324,8 +318,7 @@ cps_actor_send_event_method(PyObject *op, PyObject *const *args, Py_ssize_t coun
         status = check && send_check(self, values[0]) < 0 ? -1 : send_outbound(self, values[0], false);
     }
     else {
-        status =
-            send_to(self, values[0], PySequence_Fast_ITEMS(queues), PySequence_Fast_GET_SIZE(queues), check, false);
+        status = send_to(self, values[0], PySequence_Fast_ITEMS(queues), PySequence_Fast_GET_SIZE(queues), check);
         Py_DECREF(queues);
     }
     return status < 0 ? NULL : Py_NewRef(Py_None);
@@ -352,8 +345,7 @@ cps_actor_send_error_method(PyObject *op, PyObject *const *args, Py_ssize_t coun
         status = send_errors(self, values[0], false);
     }
     else {
-        status =
-            send_to(self, values[0], PySequence_Fast_ITEMS(queues), PySequence_Fast_GET_SIZE(queues), false, false);
+        status = send_to(self, values[0], PySequence_Fast_ITEMS(queues), PySequence_Fast_GET_SIZE(queues), false);
         Py_DECREF(queues);
     }
     return status < 0 ? NULL : Py_NewRef(Py_None);
