@@ -117,6 +117,7 @@ static void
 module_free(void *module)
 {
     module_clear(module);
+    cps_events_free_all(PyModule_GetState(module));
 }
 
 static PyModuleDef_Slot module_slots[] = {

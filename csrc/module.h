@@ -144,6 +144,8 @@ typedef struct CpsState {
 #define CPS_FIELD(name) PyObject *name; /* owned */
     CPS_OBJECTS(CPS_FIELD)
 #undef CPS_FIELD
+    struct CpsEvent *free_events; /* memory of dead events, linked by their dict; see event/event.c */
+    int free_event_count;
     unsigned int copied_plainly[CPS_COPY_CACHE]; /* version tags of types without copying of their own */
     CpsList log_files;                           /* CpsLogFile.link: those that are open in the process */
 } CpsState;

@@ -26,7 +26,7 @@ microseconds_now(void)
 static PyObject *
 event_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    CpsEvent *self = (CpsEvent *)type->tp_alloc(type, 0);
+    CpsEvent *self = (CpsEvent *)cps_event_alloc(cps_state_of_type(type), type);
 
     if (self == NULL) {
         return NULL;
@@ -162,21 +162,101 @@ cps_event_clear(PyObject *op)
     return 0;
 }
 
+/* --- memory ---
+ *
+ * Every hop makes an event and frees another one, so the memory of a few is kept. Not under the sanitizers, which could not see
+ * a use after free then. */
+
+#ifdef __SANITIZE_ADDRESS__
+enum { FREE_EVENTS_LIMIT = 0 };
+#else
+enum { FREE_EVENTS_LIMIT = 256 };
+#endif
+
+/* Only classes written in C: a Python subclass may have more in front of the object. */
+static bool
+event_is_recycled(const PyTypeObject *type)
+{
+    return type->tp_dealloc == cps_event_dealloc;
+}
+
+PyObject *
+cps_event_alloc(CpsState *state, PyTypeObject *type)
+{
+    CpsEvent *self = state->free_events;
+
+    if (self == NULL || !event_is_recycled(type)) {
+        return type->tp_alloc(type, 0);
+    }
+    state->free_events = (CpsEvent *)self->dict;
+    state->free_event_count--;
+    memset(&self->dict, 0, sizeof(*self) - offsetof(CpsEvent, dict));
+    (void)PyObject_Init((PyObject *)self, type);
+    PyObject_GC_Track(self);
+    return (PyObject *)self;
+}
+
+/* Keep the memory of a dead event. Returns false, doing nothing, when there is enough already. */
+static bool
+event_recycle(CpsEvent *self, PyTypeObject *type)
+{
+    CpsState *state = event_is_recycled(type) ? PyType_GetModuleState(type) : NULL;
+
+    if (state == NULL || state->free_event_count >= FREE_EVENTS_LIMIT) {
+        return false;
+    }
+    self->dict = (PyObject *)state->free_events;
+    state->free_events = self;
+    state->free_event_count++;
+    return true;
+}
+
+void
+cps_events_free_all(CpsState *state)
+{
+    while (state->free_events != NULL) {
+        CpsEvent *self = state->free_events;
+
+        state->free_events = (CpsEvent *)self->dict;
+        PyObject_GC_Del(self);
+    }
+    state->free_event_count = FREE_EVENTS_LIMIT; /* events that outlive the module keep nothing */
+}
+
+static void
+event_free(CpsEvent *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    if (self->weakrefs != NULL) {
+        PyObject_ClearWeakRefs((PyObject *)self);
+    }
+    (void)cps_event_clear((PyObject *)self);
+    cps_lineage_unref(self->lineage);
+    if (!event_recycle(self, type)) {
+        type->tp_free(self);
+    }
+    Py_DECREF(type);
+}
+
+/* Whether it has no part that could be an event, which could have such a part, in a long chain. */
+static bool
+event_is_flat(const CpsEvent *self)
+{
+    return (self->payload == NULL || self->payload->kind != CPS_DATA_OBJECT) && self->dict == NULL &&
+           self->error == NULL && self->meta_id == NULL && self->service == NULL && self->http == NULL;
+}
+
 void
 cps_event_dealloc(PyObject *op)
 {
-    CpsEvent *self = (CpsEvent *)op;
-    PyTypeObject *type = Py_TYPE(op);
-
     PyObject_GC_UnTrack(op);
-    Py_TRASHCAN_BEGIN(op, cps_event_dealloc); /* events may refer to events, in long chains */
-    if (self->weakrefs != NULL) {
-        PyObject_ClearWeakRefs(op);
+    if (event_is_flat((CpsEvent *)op)) {
+        event_free((CpsEvent *)op);
+        return;
     }
-    (void)cps_event_clear(op);
-    cps_lineage_unref(self->lineage);
-    type->tp_free(op);
-    Py_DECREF(type);
+    Py_TRASHCAN_BEGIN(op, cps_event_dealloc);
+    event_free((CpsEvent *)op);
     Py_TRASHCAN_END;
 }
 

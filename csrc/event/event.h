@@ -30,10 +30,17 @@ typedef struct CpsEvent {
 
 int cps_event_setup(PyObject *module, CpsState *state);
 
+/* type->tp_alloc(type, 0), from memory kept for it if there is some. New, or NULL with MemoryError set. */
+PyObject *cps_event_alloc(CpsState *state, PyTypeObject *type);
+
+/* Give the kept memory back. */
+void cps_events_free_all(CpsState *state);
+
+/* Every event class inherits the constructor of Event, but for those that write a __new__ of their own. */
 static inline bool
 cps_event_check(CpsState *state, PyObject *object)
 {
-    return PyObject_TypeCheck(object, state->types.Event);
+    return Py_TYPE(object)->tp_new == state->types.Event->tp_new || PyObject_TypeCheck(object, state->types.Event);
 }
 
 /* What the types derived from Event put into their slots. */
@@ -59,6 +66,10 @@ int cps_event_store_data(CpsState *state, PyObject *event, PyObject *value);
 /* A copy as every send makes it: same id, same lineage, data shared until somebody could change it. Falls back to
  * copy.deepcopy for classes that define their own copying. New, or NULL with an exception set. */
 PyObject *cps_event_copy(CpsState *state, PyObject *event);
+
+/* Whether the caller's reference is the only one, and nobody has a part of the event either: then it can go on itself instead of a
+ * copy. */
+bool cps_event_is_private(CpsState *state, PyObject *event);
 
 /* The best copy that can be had of an event that cps_event_copy refuses: what cannot be copied is shared.
  * New, or NULL with an exception set. */

@@ -216,10 +216,9 @@ copy_log(CpsEvent *to, CpsEvent *from)
 
 /* An event of the same class with the identity of `self` and nothing else. New, or NULL. */
 static CpsEvent *
-copy_identity(CpsEvent *self)
+copy_identity(CpsState *state, CpsEvent *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    CpsEvent *copy = (CpsEvent *)type->tp_alloc(type, 0);
+    CpsEvent *copy = (CpsEvent *)cps_event_alloc(state, Py_TYPE(self));
 
     if (copy != NULL) {
         memcpy(copy->raw_id, self->raw_id, sizeof(copy->raw_id));
@@ -262,7 +261,7 @@ static PyObject *
 copy_event(CpsState *state, PyObject *event, PyObject *memo, bool lenient)
 {
     CpsEvent *self = (CpsEvent *)event;
-    CpsEvent *copy = copy_identity(self);
+    CpsEvent *copy = copy_identity(state, self);
     Copying copying = {
         .state = state,
         .scope = {.source = event, .copy = (PyObject *)copy, .memo = Py_XNewRef(memo)},
@@ -291,6 +290,30 @@ cps_event_copy(CpsState *state, PyObject *event)
         ((CpsEvent *)copy)->lineage = cps_lineage_ref(((CpsEvent *)event)->lineage);
     }
     return copy;
+}
+
+static bool
+payload_is_private(CpsPayload *payload)
+{
+    return payload == NULL || cps_payload_settle(payload);
+}
+
+static bool
+parts_are_private(const CpsEvent *self)
+{
+    const CpsHttpPart *http = self->http;
+
+    return payload_is_private(self->payload) && (self->dict == NULL || cps_private(self->dict, false)) &&
+           (http == NULL || (payload_is_private(http->headers) && payload_is_private(http->environment)));
+}
+
+bool
+cps_event_is_private(CpsState *state, PyObject *event)
+{
+    const CpsEvent *self = (CpsEvent *)event;
+
+    return Py_REFCNT(event) == 1 && self->weakrefs == NULL && copies_plainly(state, Py_TYPE(event)) &&
+           Py_TYPE(event)->tp_basicsize == (Py_ssize_t)sizeof(CpsEvent) && parts_are_private(self);
 }
 
 PyObject *

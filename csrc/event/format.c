@@ -155,6 +155,7 @@ cps_event_assign_data(CpsState *state, PyObject *event, PyObject *value)
 {
     PyObject *methods = PyObject_GetAttr(event, state->names.conversion_methods);
     PyObject *converted;
+    CpsPayload *payload; /* borrowed */
     int result;
 
     if (methods == NULL) {
@@ -167,6 +168,11 @@ cps_event_assign_data(CpsState *state, PyObject *event, PyObject *value)
     }
     result = cps_event_store_data(state, event, converted);
     Py_DECREF(converted);
+    payload = ((CpsEvent *)event)->payload;
+    if (result == 0 && payload != NULL) {
+        (void)cps_payload_settle(
+            payload); /* a conversion's new value is nobody else's; seen at once, while it is in the cache */
+    }
     return result;
 }
 

@@ -89,16 +89,19 @@ payload_snapshot(CpsState *state, CpsPayload *payload, CpsCopyScope *scope)
     return snapshot;
 }
 
+bool
+cps_payload_settle(CpsPayload *payload)
+{
+    if (payload->exposed && cps_private(payload->value, payload->kind == CPS_DATA_JSON)) {
+        payload->exposed = false;
+    }
+    return !payload->exposed;
+}
+
 CpsPayload *
 cps_payload_share_in(CpsState *state, CpsPayload *payload, CpsCopyScope *scope)
 {
-    if (payload->exposed) {
-        if (!cps_private(payload->value, payload->kind == CPS_DATA_JSON)) {
-            return payload_snapshot(state, payload, scope);
-        }
-        payload->exposed = false;
-    }
-    return (CpsPayload *)Py_NewRef(payload);
+    return cps_payload_settle(payload) ? (CpsPayload *)Py_NewRef(payload) : payload_snapshot(state, payload, scope);
 }
 
 CpsPayload *

@@ -31,6 +31,10 @@ int cps_payload_setup(PyObject *module, CpsState *state);
  * New, or NULL with an exception set. */
 CpsPayload *cps_payload_new(CpsState *state, PyObject *value, bool json);
 
+/* Whether nobody can change the value: it was not handed out, or nobody has a part of it any more (then it counts as never handed
+ * out). */
+bool cps_payload_settle(CpsPayload *payload);
+
 /* For a copy of an event: `payload` itself when nobody can change it, else a snapshot. New, or NULL with an exception set. */
 CpsPayload *cps_payload_share(CpsState *state, CpsPayload *payload);
 

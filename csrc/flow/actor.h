@@ -130,8 +130,8 @@ PyObject *cps_actor_send_error_method(PyObject *op, PyObject *const *args, Py_ss
 
 /* --- sending (send.c) ----------------------------------------------------------------------------------------------------- */
 
-/* A copy of `event` to each outbound queue / each error queue. In a C consume nothing blocks; elsewhere it waits for room.
- * Returns 0, or -1 with an exception set. */
+/* `event` to each outbound queue / each error queue: copies, or itself when the caller has the only reference, so the caller does not
+ * change it afterwards. In a C consume nothing blocks; elsewhere it waits for room. Returns 0, or -1 with an exception set. */
 int cps_actor_send(CpsActor *self, PyObject *event);
 int cps_actor_send_error(CpsActor *self, PyObject *event);
 

@@ -37,10 +37,12 @@ inbox_may_take(const CpsInbox *inbox)
 void
 cps_inbox_schedule(CpsInbox *inbox)
 {
-    if (!inbox_may_take(inbox)) {
+    bool urgent = inbox->queue->carries_log && cps_queue_full(inbox->queue);
+
+    if ((cps_link_listed(&inbox->ready.link) && !urgent) || !inbox_may_take(inbox)) {
         return;
     }
-    if (inbox->queue->carries_log && cps_queue_full(inbox->queue)) {
+    if (urgent) {
         cps_ready_push_front(inbox->actor->rt, &inbox->ready); /* log lines never wait, so they are taken first */
     }
     else {

@@ -100,22 +100,41 @@ send_copy(CpsActor *self, PyObject *queue, PyObject *event, CpsSender sender, bo
     return status;
 }
 
-/* To several queues. The first copy snapshots what the sender may still change; further ones share that. Returns 0 or -1. */
+/* Whether `queue` stands for nothing but itself. */
+static bool
+send_is_single(CpsActor *self, PyObject *queue)
+{
+    return !PyObject_TypeCheck(queue, self->state->types.Queue) || ((CpsQueue *)queue)->also == NULL;
+}
+
+/* To each of `queues`. What the sender may still change is copied once; what is sent then is shared. *own_p (taken) goes to the last
+ * queue itself, copies of it to the others. Returns 0 or -1. */
+static int
+send_own(CpsActor *self, PyObject *const *queues, Py_ssize_t count, PyObject **own_p, CpsSender sender, bool lenient)
+{
+    int status = 0;
+
+    for (Py_ssize_t i = 0; status == 0 && i < count; i++) {
+        bool last = i == count - 1 && send_is_single(self, queues[i]);
+
+        status = last ? send_put(self, queues[i], own_p, sender) : send_copy(self, queues[i], *own_p, sender, lenient);
+    }
+    Py_CLEAR(*own_p);
+    return status;
+}
+
+/* A C actor is done with what it sends (from_c): when nobody else has the event, it goes on itself. Returns 0 or -1. */
 static int
 send_to_each(CpsActor *self, PyObject *const *queues, Py_ssize_t count, PyObject *event, CpsSender sender, bool lenient)
 {
-    PyObject *snapshot; /* owned */
-    int status = 0;
+    bool from_c = sender == CPS_SENDER_C || sender == CPS_SENDER_C_SOURCE;
+    PyObject *own; /* owned */
 
-    if (count <= 1) {
-        return count == 0 ? 0 : send_copy(self, queues[0], event, sender, lenient);
+    if (count == 0) {
+        return 0;
     }
-    snapshot = send_make_copy(self, event, lenient);
-    for (Py_ssize_t i = 0; snapshot != NULL && status == 0 && i < count; i++) {
-        status = send_copy(self, queues[i], snapshot, sender, lenient);
-    }
-    Py_XDECREF(snapshot);
-    return snapshot == NULL ? -1 : status;
+    own = from_c && cps_event_is_private(self->state, event) ? Py_NewRef(event) : send_make_copy(self, event, lenient);
+    return own == NULL ? -1 : send_own(self, queues, count, &own, sender, lenient);
 }
 
 /* --- all destinations --------------------------------------------------------------------------------------------------------------- */
@@ -165,7 +184,7 @@ send_to_pool(CpsActor *self, CpsInternalQueuePool *pool, PyObject *event, CpsSen
 
     if (PyDict_GET_SIZE((PyObject *)pool) == 1 && PyDict_Next((PyObject *)pool, &position, NULL, &queue)) {
         Py_INCREF(queue);
-        status = send_copy(self, queue, event, sender, lenient);
+        status = send_to_each(self, &queue, 1, event, sender, lenient);
         Py_DECREF(queue);
         return status;
     }
