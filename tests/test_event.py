@@ -654,3 +654,15 @@ def test_from_string_runs_no_code():
 def test_from_string_refuses_other_texts(text):
     with pytest.raises((ValueError, SyntaxError)):
         Event.from_string(text)
+
+
+def test_a_new_event_has_nothing_of_a_dead_one():
+    """The memory of events is used again."""
+    for number in range(1000):
+        event = HttpEvent(
+            data={"n": number}, service=f"s{number}", error=ValueError(), extra=number, status=(404, "No")
+        )
+        del event
+        fresh = HttpEvent()
+        assert fresh.get_properties() == HttpEvent(event_id=fresh.event_id, created=fresh.created).get_properties()
+        assert not hasattr(fresh, "extra")

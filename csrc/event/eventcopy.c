@@ -299,12 +299,20 @@ payload_is_private(CpsPayload *payload)
 }
 
 static bool
+value_is_private(PyObject *value)
+{
+    return value == NULL || cps_private(value, false) || PyExceptionInstance_Check(value);
+}
+
+static bool
 parts_are_private(const CpsEvent *self)
 {
     const CpsHttpPart *http = self->http;
 
-    return payload_is_private(self->payload) && (self->dict == NULL || cps_private(self->dict, false)) &&
-           (http == NULL || (payload_is_private(http->headers) && payload_is_private(http->environment)));
+    return payload_is_private(self->payload) && value_is_private(self->dict) && value_is_private(self->meta_id) &&
+           value_is_private(self->service) && value_is_private(self->error) &&
+           (http == NULL || (payload_is_private(http->headers) && payload_is_private(http->environment) &&
+                             value_is_private(http->method)));
 }
 
 bool

@@ -1,3 +1,6 @@
+import copy
+import weakref
+
 import pytest
 
 from compysition import Actor, Event, Queue
@@ -42,6 +45,45 @@ def test_what_is_no_event_is_an_error(wrap):
         actor.consume("text")
     with pytest.raises(TypeError):
         actor.consume()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda held: JSONEvent(data={"a": held}),
+        lambda held: Event(data=held),
+        lambda held: Event(extra=held),
+        lambda held: Event(service=held),
+        lambda held: HttpEvent(headers=held),
+        lambda held: HttpEvent(environment={"a": held}),
+    ],
+)
+def test_what_the_script_still_holds_does_not_travel(wrap, make):
+    """An event that nobody else has goes on itself; that must not share anything."""
+    held = {"inner": [1]}
+    event = make(held)
+    before = copy.deepcopy((event.data, event.get_properties()))
+    inbox = Queue("inbox")
+    actor = FlowController("flow")
+    actor.register_consumer("inbox", inbox)
+    wrapper = wrap(actor)
+    inbox.put(event)
+    del event
+    arrived = wrapper.output
+    held["inner"].append(2)
+    held["more"] = 3
+    assert (arrived.data, arrived.get_properties()) == before
+
+
+def test_an_event_that_the_script_holds_stays_its_own(wrap):
+    wrapper = wrap(FlowController("flow"))
+    event = Event(data="text")
+    seen = weakref.ref(event)
+    wrapper.input = event
+    arrived = wrapper.output
+    assert arrived is not event
+    arrived.data = "changed"
+    assert seen().data == "text"
 
 
 def test_a_full_destination_holds_events_back(wrap):
