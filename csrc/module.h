@@ -124,6 +124,7 @@
     X(http_status)  /* http.HTTPStatus */                                                  \
     X(newobj)       /* copyreg.__newobj__ */                                               \
     X(slotnames)    /* copyreg._slotnames */                                               \
+    X(event_vars)   /* compysition._eventvars.EventVars */                                 \
     X(cron_trigger) /* apscheduler.triggers.cron.CronTrigger */                            \
     X(re_compile)
 

@@ -1,5 +1,8 @@
+import abc
+
 import pytest
 
+import compysition
 from compysition import Actor, Event, Logger, Queue, QueuePool
 from compysition.errors import (
     InvalidActorInput,
@@ -64,10 +67,62 @@ def test_constructor_ignores_unknown_arguments():
     assert Calling("a", unknown=1, other="x").name == "a"
 
 
+def test_flags_take_anything_true_or_false():
+    actor = Calling("a")
+    actor.rescue, actor.blocking_consume = 1, "yes"
+    assert (actor.rescue, actor.blocking_consume) == (True, True)
+    actor.rescue = None
+    assert actor.rescue is False
+    with pytest.raises(AttributeError):
+        del actor.rescue
+
+
+def test_attributes_of_a_script_may_have_any_name():
+    class Sized(Actor):
+        def __init__(self, name, *args, **kwargs):
+            self.size = 3
+            super().__init__(name, *args, **kwargs)
+            self.size = 4
+
+        def consume(self, event, *args, **kwargs):
+            pass
+
+    assert Sized("a", 7).size == 4
+
+
+def test_an_actor_may_get_another_logger():
+    actor = Calling("a")
+    actor.logger = Logger("b", actor.pool.logs)
+    log = with_log(actor)
+    actor.start()
+    actor.stop()
+    assert log.get().origin_actor == "b"
+    with pytest.raises(TypeError):
+        actor.logger = None
+
+
 def test_class_attributes():
     assert (Actor.input, Actor.output) == (Event, Event)
     assert Actor.REQUIRED_EVENT_ATTRIBUTES is None
     assert Actor.DEFAULT_EVENT_SERVICE == "default"
+
+
+def test_methods_that_abc_holds_for_abstract():
+    class Base(Actor, abc.ABC):
+        @abc.abstractmethod
+        def find(self):
+            """Find something."""
+
+        def consume(self, event, *args, **kwargs):
+            pass
+
+    class Full(Base):
+        def find(self):
+            return 1
+
+    with pytest.raises(TypeError, match="abstract"):
+        Base("a")
+    assert Full("a").find() == 1
 
 
 def test_consume_is_abstract():
@@ -532,6 +587,47 @@ def test_ACT_5_impossible_conversion_reaches_the_error_queue(wrap):
     assert seen.empty()
 
 
+def test_ACT_5_impossible_conversion_is_logged_once_and_not_tried_again(wrap):
+    class LogOnly(Calling):
+        input = LogEvent
+
+    actor = LogOnly("a", passing, rescue=True)
+    log, wrapper = with_log(actor), wrap(actor)
+    wrapper.input = HttpEvent(data="x")
+    assert isinstance(wrapper.error.error, InvalidEventConversion)
+    assert len(messages(log, 40)) == 1
+    assert messages(log, 30) == []
+
+
+def test_an_impossible_conversion_by_consume_is_an_ordinary_error(wrap):
+    def consume(actor, event, **kwargs):
+        event.convert(Event)
+
+    actor = Calling("a", consume)
+    log, wrapper = with_log(actor), wrap(actor)
+    wrapper.input = JSONEvent()
+    assert isinstance(wrapper.error.error, InvalidEventConversion)
+    wait_for_message(log, "Event exception caught: ", 30)
+
+
+def test_objects_of_other_kinds_that_a_script_consumes(wrap):
+    class Anything(Calling):
+        input = (Event, dict)
+
+    def consume(actor, event, **kwargs):
+        seen.append(event)
+        raise ValueError("text")
+
+    seen = []
+    actor = Anything("a", consume, rescue=True)
+    log, wrapper = with_log(actor), wrap(actor)
+    wrapper.input_queues["inbox"].put({"a": 1})
+    wait_for_message(log, "Event exception caught: ", 30)
+    wrapper.stop()
+    assert seen == [{"a": 1}]
+    assert messages(log, 40) == []
+
+
 def test_data_that_cannot_be_converted_is_an_event_error(wrap):
     class JsonOnly(Calling):
         input = JSONEvent
@@ -800,3 +896,63 @@ def test_failed_consume_is_not_restarted(wrap):
     assert sorted(wrapper.error.data for _ in range(3)) == [0, 1, 2]
     wrapper.stop()
     assert sorted(calls) == [0, 1, 2]
+
+
+def test_tasks_are_used_as_greenlets_of_gevent():
+    actor = Calling("a")
+    task = actor.threads.spawn(lambda: 7, restart=False)
+    task.join(timeout=5)
+    assert task.get(block=False) == task.get(True, 5) == task.get(timeout=5) == 7
+    slow = actor.threads.spawn(compysition.sleep, 3600)
+    with pytest.raises(TimeoutError):
+        slow.get(block=False)
+    assert list(actor.threads) == [slow] and slow in actor.threads
+    slow.kill(block=True, timeout=5)
+    assert slow.dead and len(actor.threads) == 0
+
+
+def test_links_are_called_at_the_end_of_a_task():
+    actor, seen = Calling("a"), Queue("seen")
+    task = actor.threads.spawn(compysition.sleep, 3600)
+    taken_back = seen.put_nowait
+    task.rawlink(taken_back)
+    task.unlink(taken_back)
+    task.unlink(print)
+    task.rawlink(seen.put)
+    task.kill()
+    assert seen.get(block=True, timeout=5) is task
+    task.link(seen.put)  # it has ended already
+    assert seen.get(block=True, timeout=5) is task
+    assert seen.empty()
+
+
+def test_the_pool_is_used_as_one_of_gevent():
+    threads = Calling("a").threads
+    values = []
+    assert threads.apply(divmod, (7, 2)) == (3, 1)
+    assert threads.apply_async(int, ("11",), {"base": 2}, values.append).get() == 3
+    assert values == [3]
+    assert threads.map(str, [1, 2]) == ["1", "2"]
+    assert list(threads.imap(pow, [2, 3], [3, 2])) == [8, 9]
+    assert sorted(threads.imap_unordered(str, [1, 2])) == ["1", "2"]
+    assert threads.map_async(str, [1, 2]).get() == ["1", "2"]
+    assert not threads.full() and threads.wait_available(timeout=1) == 1
+    with pytest.raises(ValueError):
+        threads.map(int, ["x"])
+
+
+def test_the_pool_joins_and_kills_all():
+    def crash():
+        raise KeyError("text")
+
+    threads = Calling("a").threads
+    threads.spawn(crash, restart=False)
+    with pytest.raises(KeyError):
+        threads.join(timeout=5, raise_error=True)
+    tasks = [threads.spawn(compysition.sleep, 3600) for _ in range(3)]
+    threads.join(timeout=0.01)
+    assert len(threads) == 3
+    threads.killone(tasks[0], block=True)
+    assert [task.dead for task in tasks] == [True, False, False]
+    threads.kill(block=True, timeout=5)
+    assert all(task.dead for task in tasks)

@@ -189,6 +189,7 @@ def test_get_actor(director):
     assert director.get_actor("default_stdout") is director.log_actor
     assert director.get_actor("default_error_logger") is director.error_actor
     assert director.get_actor("two") is None
+    assert director.get_actor(name="one") is director.get_module(name="one") is actor
 
 
 def test_a_registered_actor_hides_a_default_one_of_its_name(director):

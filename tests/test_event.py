@@ -1,6 +1,9 @@
 import datetime
+import functools
 import gc
+import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -246,13 +249,70 @@ def test_get_properties_has_storage_names_and_no_data():
     }
 
 
-def test_vars_has_the_data_too_and_is_a_copy():
+def test_vars_has_the_data_too():
     made = Event(data=[1], foo=2)
     assert vars(made) == {**made.get_properties(), "_data": [1]}
     assert vars(made)["_data"] is made.data
-    vars(made)["foo"] = 3
-    assert made.foo == 2
     assert "foo" in dir(made)
+    assert json.dumps(vars(Event(event_id="x", created="y"))).startswith('{"_event_id": "x", ')
+
+
+def test_what_is_changed_in_vars_is_changed_in_the_event():
+    made = JSONHttpEvent(data={}, foo=2)
+    attributes = vars(made)
+    attributes["foo"] = 3
+    attributes.update({"bar": 4, "_data": "raw", "_status": "odd"}, service="other")
+    attributes |= {"baz": 5}
+    assert (made.foo, made.bar, made.baz, made.service) == (3, 4, 5, "other")
+    assert (made.data, made.status) == ("raw", "odd")  # as they are, without a conversion
+    assert attributes == vars(made)
+    assert attributes.pop("foo") == 3 and attributes.setdefault("bar", 0) == 4
+    assert attributes.setdefault("new", 6) == made.new == 6
+    assert not hasattr(made, "foo")
+    with pytest.raises(KeyError):
+        del attributes["foo"]
+    with pytest.raises(AttributeError):
+        del attributes["_data"]
+    with pytest.raises(TypeError):
+        attributes[1] = 2
+    copied = attributes.copy()
+    copied["bar"] = pickle.loads(pickle.dumps(attributes))["bar"] + 1
+    assert made.bar == 4
+
+
+def test_the_dict_of_an_event_can_be_replaced():
+    made = Event(data=1, foo=2)
+    made.__dict__ = {"_data": 3, "bar": 4}
+    assert (made.data, made.bar, hasattr(made, "foo")) == (3, 4, False)
+    made.__dict__ = vars(made)
+    assert (made.data, made.bar) == (3, 4)
+    for wrong in (None, [], {1: 2}):
+        with pytest.raises(TypeError):
+            made.__dict__ = wrong
+
+
+def test_subclasses_keep_attributes_in_their_dict():
+    class Keeping(JSONEvent):
+        def __init__(self, **attributes):
+            super().__init__()
+            self.__dict__.update(attributes)
+
+        @property
+        def hidden(self):
+            return self.__dict__["hidden"]
+
+        @hidden.setter
+        def hidden(self, value):
+            self.__dict__["hidden"] = value * 2
+
+        @functools.cached_property
+        def once(self):
+            return object()
+
+    made = Keeping(foo=1)
+    made.hidden = 2
+    assert (made.foo, made.hidden) == (1, 4)
+    assert made.once is made.once
 
 
 def test_str_is_that_of_the_pickled_state():

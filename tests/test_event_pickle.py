@@ -1,3 +1,4 @@
+import copy
 import math
 import pickle
 
@@ -120,3 +121,32 @@ def test_an_event_that_refers_to_itself():
     made.me = made
     copied = again(made)
     assert copied.me is copied
+
+
+class Connected(Event):
+    """Leaves out what cannot be copied, as scripts do it."""
+
+    def __getstate__(self):
+        state = self.__dict__.copy()
+        del state["connection"]
+        return state
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.connection = "new"
+
+
+class Replacing(Event):
+    def __setstate__(self, state):
+        self.__dict__ = state
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, Event.clone, again])
+def test_classes_that_restore_their_dict(copied):
+    made = Connected(data=[1], connection=open(__file__), extra=2)
+    with made.connection:
+        restored = copied(made)
+    assert (restored.connection, restored.extra, restored.data) == ("new", 2, [1])
+    assert restored.event_id == made.event_id
+    other = copied(Replacing(data=[1], extra=2))
+    assert (other.extra, other.data) == (2, [1])

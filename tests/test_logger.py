@@ -1,6 +1,6 @@
 import pytest
 
-from compysition import Actor, Event, Logger, Queue, QueuePool
+from compysition import Actor, Event, Logger, QLogger, Queue, QueuePool
 from compysition.event import LogEvent
 from compysition.queue import _InternalQueuePool
 
@@ -194,3 +194,46 @@ def test_LOG_1_other_log_actors_hear_it():
 def test_level_of_the_environment_by_name_or_number(monkeypatch, text, level):
     monkeypatch.setenv("COMPYSITION_LOG_LEVEL", text)
     assert Logger("a", QueuePool().logs).level == level
+
+
+def test_an_object_that_is_no_event_has_no_id(pool):
+    logger = Logger("me", pool)
+    queue = pool.add("log")
+    logger.info("text", event="no event")
+    assert queue.get().id is None
+
+
+# --- QLogger, of releases up to 1.1
+
+
+def test_qlogger_writes_to_a_queue():
+    from compysition.qlogger import QLogger as FromModule
+
+    assert FromModule is QLogger
+    queue = Queue("log")
+    logger = QLogger("me", queue)
+    logger.warn("text", event=Event("id"))
+    record = queue.get()
+    assert (record.level, record.origin_actor, record.message, record.id) == (
+        30,
+        "me",
+        "text",
+        "id",
+    )
+    assert isinstance(logger, Logger)
+
+
+def test_qlogger_makes_a_queue():
+    logger = QLogger("me")
+    logger.info("text")
+    (queue,) = logger.pool.values()
+    assert (queue.get().message, queue.maxsize) == ("text", 0)
+
+
+def test_qlogger_takes_a_pool(pool):
+    assert QLogger("me", queue=pool).pool is pool
+
+
+def test_qlogger_refuses_the_rest():
+    with pytest.raises(TypeError):
+        QLogger("me", [])

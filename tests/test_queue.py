@@ -5,7 +5,8 @@ import weakref
 
 import pytest
 
-from compysition import Actor, Event, Queue
+from compysition import Actor, Event, Logger, Queue, QueuePool
+from compysition.actor import RestartPool
 from compysition.errors import QueueEmpty, QueueFull
 
 
@@ -386,3 +387,27 @@ def test_collected_with_its_elements():
     del element, queue
     gc.collect()
     assert gone() is None
+
+
+# --- use as an object of Python
+
+
+def test_keywords_of_all_methods():
+    queue, other = Queue(name="q", maxsize=3), Queue("other")
+    queue.put(element=1, block=False, timeout=None)
+    queue.put_nowait(element=2)
+    assert queue.peek(block=False, timeout=None) == 1
+    queue.dump(other_queue=other)
+    assert [other.get(block=False, timeout=3), other.get(block=True, timeout=3)] == [1, 2]
+
+
+@pytest.mark.parametrize("base", [Queue, QueuePool, Logger, RestartPool])
+def test_subclasses_use_their_dict(base):
+    class Mine(base):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.__dict__.update(kwargs, extra=1)
+
+    arguments = {Queue: ["q"], Logger: ["me", QueuePool().logs]}.get(base, [])
+    mine = Mine(*arguments)
+    assert (mine.extra, vars(mine)) == (1, {"extra": 1})

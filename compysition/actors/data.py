@@ -1,6 +1,5 @@
 """The actor Data of releases up to 1.1."""
 
-import json
 from typing import Any
 
 from compysition._core import EventAttributeModifier, _JSONFormatInterface
@@ -36,4 +35,6 @@ class Data(EventAttributeModifier):
         except InvalidEventDataModification:
             if not isinstance(event, _JSONFormatInterface) or not isinstance(value, str):
                 raise
+            import json  # here, because few scripts need it
+
             return super().get_key_chain_value(event, json.dumps(value))

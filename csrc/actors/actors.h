@@ -4,6 +4,7 @@
 
 #include "flow/actor.h"
 #include "flow/bind.h"
+#include "flow/flag.h"
 
 /* All of them. */
 int cps_actors_setup(PyObject *module, CpsState *state);

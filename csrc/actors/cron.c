@@ -105,7 +105,7 @@ static PyType_Slot cron_slots[] = {
 };
 
 static PyType_Spec cron_spec = {
-    .name = "compysition._core.CronEventGenerator",
+    .name = "compysition.actors.eventgenerator.CronEventGenerator",
     .basicsize = sizeof(CpsGenerator),
     .flags = CPS_ACTOR_FLAGS,
     .slots = cron_slots,

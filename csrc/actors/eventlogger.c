@@ -167,12 +167,15 @@ static PyMemberDef eventlogger_members[] = {
     CPS_ACTOR_MEMBERS,
     {"level", T_INT, offsetof(CpsEventLogger, level), 0, "Level of the records (int)."},
     {"logged_tags", T_OBJECT_EX, offsetof(CpsEventLogger, logged_tags), 0, "Names of what is logged (list of str)."},
-    {"log_full_event", T_BOOL, offsetof(CpsEventLogger, log_full_event), 0, "Log str(event) (bool)."},
     {"prefix", T_OBJECT_EX, offsetof(CpsEventLogger, prefix), 0, "Text before it (str)."},
     {NULL},
 };
 
-static PyGetSetDef eventlogger_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef eventlogger_getset[] = {
+    CPS_ACTOR_DICT,
+    CPS_FLAG("log_full_event", CpsEventLogger, log_full_event, "Log str(event) (bool)."),
+    {NULL},
+};
 
 static PyType_Slot eventlogger_slots[] = {
     {Py_tp_doc, (void *)eventlogger_doc}, {Py_tp_init, eventlogger_init},       {Py_tp_traverse, eventlogger_traverse},
@@ -181,7 +184,7 @@ static PyType_Slot eventlogger_slots[] = {
 };
 
 static PyType_Spec eventlogger_spec = {
-    .name = "compysition._core.EventLogger",
+    .name = "compysition.actors.eventlogger.EventLogger",
     .basicsize = sizeof(CpsEventLogger),
     .flags = CPS_ACTOR_FLAGS,
     .slots = eventlogger_slots,

@@ -406,7 +406,7 @@ static PyType_Slot filelogger_slots[] = {
 };
 
 static PyType_Spec filelogger_spec = {
-    .name = "compysition._core.FileLogger",
+    .name = "compysition.actors.filelogger.FileLogger",
     .basicsize = sizeof(CpsFileLogger),
     .flags = CPS_ACTOR_FLAGS,
     .slots = filelogger_slots,

@@ -36,7 +36,7 @@ static PyType_Slot flowcontroller_slots[] = {
 };
 
 static PyType_Spec flowcontroller_spec = {
-    .name = "compysition._core.FlowController",
+    .name = "compysition.actors.flowcontroller.FlowController",
     .basicsize = sizeof(CpsActor),
     .flags = CPS_ACTOR_FLAGS,
     .slots = flowcontroller_slots,

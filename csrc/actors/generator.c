@@ -592,8 +592,6 @@ static PyMemberDef event_generator_members[] = {
     {"producers", T_PYSSIZET, offsetof(CpsGenerator, producers), 0, "How many schedules run side by side (int)."},
     {"max_events", T_PYSSIZET, offsetof(CpsGenerator, max_events), 0,
      "The schedule ends after that many (int); 0: never."},
-    {"generate_error", T_BOOL, offsetof(CpsGenerator, generate_error), 0,
-     "Send a second event to the error queues (bool)."},
     {"scheduler", T_OBJECT, offsetof(CpsGenerator, schedule), READONLY,
      "The schedule: running, state, get_jobs(), pause(), resume(), shutdown()."},
     {NULL},
@@ -603,6 +601,7 @@ static PyGetSetDef event_generator_getset[] = {
     CPS_ACTOR_DICT,
     {"interval", generator_get_interval, generator_set_interval,
      "When events are made (dict); a number may be assigned, too."},
+    CPS_FLAG("generate_error", CpsGenerator, generate_error, "Send a second event to the error queues (bool)."),
     {NULL},
 };
 
@@ -619,7 +618,7 @@ static PyType_Slot event_generator_slots[] = {
 };
 
 static PyType_Spec event_generator_spec = {
-    .name = "compysition._core.EventGenerator",
+    .name = "compysition.actors.eventgenerator.EventGenerator",
     .basicsize = sizeof(CpsGenerator),
     .flags = CPS_ACTOR_FLAGS,
     .slots = event_generator_slots,

@@ -240,19 +240,36 @@ modifier_init(PyObject *op, PyObject *args, PyObject *kwargs)
     return result;
 }
 
+/* The event that get_modify_value is called with. Borrowed, or NULL with TypeError set. */
+static PyObject *
+modifier_event_argument(PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"event", NULL};
+    PyObject *event = NULL; /* borrowed */
+
+    return PyArg_ParseTupleAndKeywords(args, kwargs, "O:get_modify_value", names, &event) ? event : NULL;
+}
+
 /* A copy, so that an event that is changed later does not change the others. */
 static PyObject *
-modifier_get_modify_value(PyObject *op, PyObject *event)
+modifier_get_modify_value(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     CpsModifier *self = (CpsModifier *)op;
 
+    if (modifier_event_argument(args, kwargs) == NULL) {
+        return NULL;
+    }
     return cps_deepcopy(cps_state_of(op), cps_field(self->value));
 }
 
 static PyObject *
-lookup_get_modify_value(PyObject *op, PyObject *event)
+lookup_get_modify_value(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    return PyObject_CallMethodOneArg(event, cps_state_of(op)->names.lookup, cps_field(((CpsModifier *)op)->value));
+    PyObject *event = modifier_event_argument(args, kwargs); /* borrowed */
+
+    return event == NULL ? NULL
+                         : PyObject_CallMethodOneArg(event, cps_state_of(op)->names.lookup,
+                                                     cps_field(((CpsModifier *)op)->value));
 }
 
 static PyObject *
@@ -317,15 +334,16 @@ PyDoc_STRVAR(modifier_doc,
              "MalformedEventData, which becomes the event's error: a step that is no dict, data that the event's\n"
              "type refuses, an invalid status.");
 
-PyDoc_STRVAR(get_modify_value_doc, "get_modify_value($self, event, /)\n--\n\n"
+PyDoc_STRVAR(get_modify_value_doc, "get_modify_value($self, event)\n--\n\n"
                                    "The value to set on this event.");
 
-PyDoc_STRVAR(get_key_chain_value_doc, "get_key_chain_value($self, /, event, value)\n--\n\n"
+PyDoc_STRVAR(get_key_chain_value_doc, "get_key_chain_value($self, event, value)\n--\n\n"
                                       "Set the value along the key, and return the event to send.");
 
 static PyMethodDef modifier_methods[] = {
     CPS_CONSUME_METHOD,
-    {"get_modify_value", modifier_get_modify_value, METH_O, get_modify_value_doc},
+    {"get_modify_value", _PyCFunction_CAST(modifier_get_modify_value), METH_VARARGS | METH_KEYWORDS,
+     get_modify_value_doc},
     {"get_key_chain_value", _PyCFunction_CAST(modifier_get_key_chain_value), METH_VARARGS | METH_KEYWORDS,
      get_key_chain_value_doc},
     {NULL},
@@ -336,11 +354,14 @@ static PyMemberDef modifier_members[] = {
     {"key", T_OBJECT_EX, offsetof(CpsModifier, key), 0, "Where to set it (str or list)."},
     {"value", T_OBJECT_EX, offsetof(CpsModifier, value), 0, "What to set."},
     {"separator", T_OBJECT_EX, offsetof(CpsModifier, separator), 0, "Between steps (str)."},
-    {"log_change", T_BOOL, offsetof(CpsModifier, log_change), 0, "Log each change (bool)."},
     {NULL},
 };
 
-static PyGetSetDef modifier_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef modifier_getset[] = {
+    CPS_ACTOR_DICT,
+    CPS_FLAG("log_change", CpsModifier, log_change, "Log each change (bool)."),
+    {NULL},
+};
 
 static PyType_Slot modifier_slots[] = {
     {Py_tp_doc, (void *)modifier_doc}, {Py_tp_init, modifier_init},       {Py_tp_traverse, modifier_traverse},
@@ -349,7 +370,7 @@ static PyType_Slot modifier_slots[] = {
 };
 
 static PyType_Spec modifier_spec = {
-    .name = "compysition._core.EventAttributeModifier",
+    .name = "compysition.actors.eventattributemodifier.EventAttributeModifier",
     .basicsize = sizeof(CpsModifier),
     .flags = CPS_ACTOR_FLAGS,
     .slots = modifier_slots,
@@ -363,7 +384,8 @@ PyDoc_STRVAR(lookup_doc,
              "value: str (one step) or list of steps; a step that is missing gives None.");
 
 static PyMethodDef lookup_methods[] = {
-    {"get_modify_value", lookup_get_modify_value, METH_O, get_modify_value_doc},
+    {"get_modify_value", _PyCFunction_CAST(lookup_get_modify_value), METH_VARARGS | METH_KEYWORDS,
+     get_modify_value_doc},
     {NULL},
 };
 
@@ -373,7 +395,7 @@ static PyType_Slot lookup_slots[] = {
 };
 
 static PyType_Spec lookup_spec = {
-    .name = "compysition._core.EventAttributeLookupModifier",
+    .name = "compysition.actors.eventattributemodifier.EventAttributeLookupModifier",
     .basicsize = sizeof(CpsModifier),
     .flags = CPS_ACTOR_FLAGS,
     .slots = lookup_slots,

@@ -36,7 +36,7 @@ static PyType_Slot null_slots[] = {
 };
 
 static PyType_Spec null_spec = {
-    .name = "compysition._core.Null",
+    .name = "compysition.actors.null.Null",
     .basicsize = sizeof(CpsActor),
     .flags = CPS_ACTOR_FLAGS,
     .slots = null_slots,

@@ -242,7 +242,7 @@ static PyType_Slot redact_slots[] = {
 };
 
 static PyType_Spec redact_spec = {
-    .name = "compysition._core.RedactedFileLogger",
+    .name = "compysition.actors.redactedfilelogger.RedactedFileLogger",
     .basicsize = sizeof(CpsRedactedFileLogger),
     .flags = CPS_ACTOR_FLAGS,
     .slots = redact_slots,

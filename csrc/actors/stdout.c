@@ -154,13 +154,16 @@ static PyMethodDef stdout_methods[] = {CPS_CONSUME_METHOD, {NULL}};
 
 static PyMemberDef stdout_members[] = {
     CPS_ACTOR_MEMBERS,
-    {"complete", T_BOOL, offsetof(CpsStdout, complete), 0, "Print str(event) (bool)."},
     {"prefix", T_OBJECT_EX, offsetof(CpsStdout, prefix), 0, "Text before the data (str)."},
-    {"timestamp", T_BOOL, offsetof(CpsStdout, timestamp), 0, "Begin with the time (bool)."},
     {NULL},
 };
 
-static PyGetSetDef stdout_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef stdout_getset[] = {
+    CPS_ACTOR_DICT,
+    CPS_FLAG("complete", CpsStdout, complete, "Print str(event) (bool)."),
+    CPS_FLAG("timestamp", CpsStdout, timestamp, "Begin with the time (bool)."),
+    {NULL},
+};
 
 static PyType_Slot stdout_slots[] = {
     {Py_tp_doc, (void *)stdout_doc}, {Py_tp_init, stdout_init},       {Py_tp_traverse, stdout_traverse},
@@ -169,7 +172,7 @@ static PyType_Slot stdout_slots[] = {
 };
 
 static PyType_Spec stdout_spec = {
-    .name = "compysition._core.STDOUT",
+    .name = "compysition.actors.stdout.STDOUT",
     .basicsize = sizeof(CpsStdout),
     .flags = CPS_ACTOR_FLAGS,
     .slots = stdout_slots,

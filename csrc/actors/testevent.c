@@ -96,7 +96,7 @@ static PyType_Slot testevent_slots[] = {
 };
 
 static PyType_Spec testevent_spec = {
-    .name = "compysition._core.TestEvent",
+    .name = "compysition.actors.testevent.TestEvent",
     .basicsize = sizeof(CpsGenerator),
     .flags = CPS_ACTOR_FLAGS,
     .slots = testevent_slots,

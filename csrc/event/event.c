@@ -452,9 +452,9 @@ static PyGetSetDef event_getset[] = {
      "None, or the error (any object, usually an exception). Assigning calls _set_error."},
     {"_error", event_get_error, event_set_raw_error, NULL},
     {"created", event_get_created, event_set_created, "The local datetime at which the event was made."},
-    {"__dict__", cps_event_vars, NULL,
-     "A new dict of all attributes under the names they are stored by. Changing it does not\n"
-     "change the event."},
+    {"__dict__", cps_event_vars, cps_event_set_vars,
+     "All attributes under the names they are stored by: a new dict each time. What is set or\n"
+     "deleted in it is set or deleted in the event, without conversion."},
     {NULL},
 };
 
@@ -673,9 +673,9 @@ event_type_setup(PyObject *module, CpsState *state)
 int
 cps_event_setup(PyObject *module, CpsState *state)
 {
-    return cps_event_id_setup() < 0 || event_type_setup(module, state) < 0 || cps_format_setup(module, state) < 0 ||
-                   cps_http_setup(module, state) < 0 || cps_jsonevent_setup(module, state) < 0 ||
-                   cps_logevent_setup(module, state) < 0
+    return cps_event_id_setup() < 0 || cps_eventstate_setup(module) < 0 || event_type_setup(module, state) < 0 ||
+                   cps_format_setup(module, state) < 0 || cps_http_setup(module, state) < 0 ||
+                   cps_jsonevent_setup(module, state) < 0 || cps_logevent_setup(module, state) < 0
                ? -1
                : 0;
 }

@@ -94,11 +94,14 @@ PyObject *
 cps_event_vars(PyObject *event, void *closure)
 {
     CpsState *state = cps_state_of(event);
-    PyObject *data = PyObject_GetAttr(event, state->names._data);
+    PyObject *type = cps_import(&state->event_vars, "compysition._eventvars", "EventVars"); /* borrowed */
+    PyObject *data = type == NULL ? NULL : PyObject_GetAttr(event, state->names._data);
     PyObject *properties = data == NULL ? NULL : collect(state, event, data);
+    PyObject *vars = properties == NULL ? NULL : PyObject_CallFunctionObjArgs(type, event, properties, NULL);
 
     Py_XDECREF(data);
-    return properties;
+    Py_XDECREF(properties);
+    return vars;
 }
 
 PyObject *
@@ -256,6 +259,86 @@ restore_response(CpsState *state, PyObject *event, PyObject *properties)
         }
     }
     return 0;
+}
+
+/* ---- one by one, for the dict that vars(event) gives ---- */
+
+/* event.__dict__[name] = value: as it is, without a conversion. Returns 0, or -1 with an exception set. */
+static int
+store_attribute(PyObject *event, PyObject *name, PyObject *value)
+{
+    PyObject *slots = cps_event_slot_names(cps_state_of(event), event);
+    int result = slots == NULL ? -1 : 0;
+
+    if (result == 0 && !PyUnicode_Check(name)) {
+        PyErr_SetString(PyExc_TypeError, "attribute names must be str");
+        result = -1;
+    }
+    if (result == 0) {
+        Py_INCREF(name);
+        PyUnicode_InternInPlace(&name);
+        result = restore_attribute(cps_state_of(event), (CpsEvent *)event, slots, name, value);
+        Py_DECREF(name);
+    }
+    Py_XDECREF(slots);
+    return result;
+}
+
+int
+cps_event_set_vars(PyObject *event, PyObject *properties, void *closure)
+{
+    CpsEvent *self = (CpsEvent *)event;
+    PyObject *key, *value;
+    Py_ssize_t position = 0;
+    int result = 0;
+
+    if (properties == NULL || !PyDict_Check(properties)) {
+        PyErr_SetString(PyExc_TypeError, "__dict__ of an event must be set to a dict");
+        return -1;
+    }
+    properties = PyDict_Copy(properties); /* it may be this event's own */
+    Py_CLEAR(self->dict);
+    while (properties != NULL && result == 0 && PyDict_Next(properties, &position, &key, &value)) {
+        result = store_attribute(event, key, value);
+    }
+    Py_XDECREF(properties);
+    return properties == NULL ? -1 : result;
+}
+
+/* store_attribute(event, name, value), and without a value the deletion of that attribute. */
+static PyObject *
+event_store_attribute(PyObject *module, PyObject *args)
+{
+    CpsState *state = PyModule_GetState(module);
+    PyObject *event, *name, *value = NULL; /* borrowed */
+    CpsEvent *self;
+    int result;
+
+    if (!PyArg_ParseTuple(args, "O!U|O:_store_attribute", state->types.Event, &event, &name, &value)) {
+        return NULL;
+    }
+    self = (CpsEvent *)event;
+    if (value != NULL) {
+        result = store_attribute(event, name, value);
+    }
+    else if (self->dict != NULL && PyDict_Contains(self->dict, name) == 1) {
+        result = PyDict_DelItem(self->dict, name);
+    }
+    else {
+        result = PyObject_DelAttr(event, name);
+    }
+    return result < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyMethodDef eventstate_functions[] = {
+    {"_store_attribute", event_store_attribute, METH_VARARGS, NULL},
+    {NULL},
+};
+
+int
+cps_eventstate_setup(PyObject *module)
+{
+    return PyModule_AddFunctions(module, eventstate_functions);
 }
 
 PyObject *

@@ -1,6 +1,7 @@
 #include "flow/actor.h"
 
 #include "event/event.h"
+#include "flow/flag.h"
 #include "flow/graph.h"
 #include "flow/threads.h"
 #include "loop/fiber.h"
@@ -416,6 +417,30 @@ actor_connect_log_queue(PyObject *op, PyObject *args, PyObject *kwargs)
 
 /* --- construction -------------------------------------------------------------------------------------------------------------------------- */
 
+/* TypeError with a text that has the type's name in the place of %S. Returns NULL. */
+static PyObject *
+raise_about_type(PyTypeObject *type, const char *format)
+{
+    PyObject *name = PyType_GetName(type);
+
+    if (name != NULL) {
+        PyErr_Format(PyExc_TypeError, format, name);
+        Py_DECREF(name);
+    }
+    return NULL;
+}
+
+/* As object.__new__, which refuses classes that abc holds for abstract. */
+static PyObject *
+actor_alloc(PyTypeObject *type)
+{
+    PyObject *no_args = PyTuple_New(0);
+    PyObject *self = no_args == NULL ? NULL : PyBaseObject_Type.tp_new(type, no_args, NULL);
+
+    Py_XDECREF(no_args);
+    return self;
+}
+
 static PyObject *
 actor_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
@@ -423,12 +448,10 @@ actor_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwa
     CpsActor *self;
 
     if (!PyObject_HasAttr((PyObject *)type, state->names.consume)) {
-        return PyErr_Format(
-            PyExc_TypeError,
-            "Can't instantiate abstract class %s without an implementation for abstract method 'consume'",
-            type->tp_name);
+        return raise_about_type(
+            type, "Can't instantiate abstract class %S without an implementation for abstract method 'consume'");
     }
-    self = (CpsActor *)type->tp_alloc(type, 0);
+    self = (CpsActor *)actor_alloc(type);
     if (self == NULL) {
         return NULL;
     }
@@ -508,7 +531,7 @@ cps_actor_init(CpsActor *self, const CpsActorOps *ops, PyObject *args, PyObject 
         name = PyDict_GetItemString(kwargs, "name");
     }
     if (name == NULL) {
-        PyErr_Format(PyExc_TypeError, "%s() needs a name", Py_TYPE(self)->tp_name);
+        raise_about_type(Py_TYPE(self), "%S() needs a name");
         return -1;
     }
     self->ops = ops;
@@ -662,19 +685,44 @@ static PyMethodDef actor_methods[] = {
 static PyMemberDef actor_members[] = {
     ACTOR_OBJECT("name", name, 0, "The actor's name."),
     ACTOR_OBJECT("pool", pool, READONLY, "QueuePool: its queues."),
-    ACTOR_OBJECT("logger", logger, READONLY, "Logger."),
     ACTOR_OBJECT("threads", threads, READONLY, "RestartPool for greenlets of its own."),
     ACTOR_OBJECT("blockdiag_config", blockdiag_config, 0, "dict: how it looks in pictures of the pipeline."),
-    {"size", T_PYSSIZET, offsetof(CpsActor, size), READONLY,
+    {"size", T_PYSSIZET, offsetof(CpsActor, size), 0,
      PyDoc_STR("int: maxsize of the queues it makes; 0 for no limit.")},
-    {"rescue", T_BOOL, offsetof(CpsActor, rescue), 0, PyDoc_STR("bool: failed events are tried again.")},
     {"max_rescue", T_LONG, offsetof(CpsActor, max_rescue), 0, PyDoc_STR("int: how often.")},
-    {"blocking_consume", T_BOOL, offsetof(CpsActor, blocking_consume), 0,
-     PyDoc_STR("bool: events of one inbox are consumed one after the other.")},
     {"concurrency", T_PYSSIZET, offsetof(CpsActor, concurrency), 0,
      PyDoc_STR("int: how many consumes may be under way; 0 for no limit.")},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(CpsActor, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
+};
+
+static PyObject *
+actor_get_logger(PyObject *op, void *Py_UNUSED(closure))
+{
+    PyObject *logger = (PyObject *)((CpsActor *)op)->logger;
+
+    return Py_NewRef(logger == NULL ? Py_None : logger);
+}
+
+static int
+actor_set_logger(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
+{
+    CpsActor *self = (CpsActor *)op;
+
+    if (value == NULL || !PyObject_TypeCheck(value, self->state->types.Logger)) {
+        PyErr_SetString(PyExc_TypeError, "an actor's logger must be a Logger");
+        return -1;
+    }
+    Py_XSETREF(self->logger, (CpsLogger *)Py_NewRef(value));
+    return 0;
+}
+
+static PyGetSetDef actor_getset[] = {
+    {"logger", actor_get_logger, actor_set_logger, PyDoc_STR("Logger: what it logs with."), NULL},
+    CPS_FLAG("rescue", CpsActor, rescue, PyDoc_STR("bool: failed events are tried again.")),
+    CPS_FLAG("blocking_consume", CpsActor, blocking_consume,
+             PyDoc_STR("bool: events of one inbox are consumed one after the other.")),
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(
@@ -697,11 +745,12 @@ static PyType_Slot actor_slots[] = {
     {Py_tp_clear, cps_actor_clear},
     {Py_tp_methods, actor_methods},
     {Py_tp_members, actor_members},
+    {Py_tp_getset, actor_getset},
     {0, NULL},
 };
 
 static PyType_Spec actor_spec = {
-    .name = "compysition._core.Actor",
+    .name = "compysition.actor.Actor",
     .basicsize = sizeof(CpsActor),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
     .slots = actor_slots,

@@ -142,7 +142,7 @@ consume_rescue(CpsActor *self, CpsQueue *queue, PyObject *event)
     PyObject *name, *tried;
     long count = 0;
 
-    if (!self->rescue || queue == NULL) {
+    if (!self->rescue || queue == NULL || !cps_event_check(self->state, event)) {
         return 0;
     }
     name = PyUnicode_FromFormat("%S_rescue_num", self->name);
@@ -211,13 +211,13 @@ consume_wait_for_room(CpsActor *self, CpsQueue *inbox_queue, PyObject *event, Py
     return status;
 }
 
-/* The exception that is set came out of a consume: decide what becomes of the event. Leaves none set. Returns how the delivery
- * ended. */
+/* The exception that is set came out of a consume: decide what becomes of the event. `refused`: it was logged already, and
+ * trying again would not help. Leaves none set. Returns how the delivery ended. */
 static CpsFate
-consume_failed(CpsActor *self, CpsQueue *queue, PyObject *event, CpsWorker *worker)
+consume_failed(CpsActor *self, CpsQueue *queue, PyObject *event, CpsWorker *worker, bool refused)
 {
     PyObject *exc;
-    int handled;
+    int handled = 0;
 
     if (cps_fiber_exit_raised()) {
         PyErr_Clear();
@@ -232,11 +232,13 @@ consume_failed(CpsActor *self, CpsQueue *queue, PyObject *event, CpsWorker *work
         return CPS_FATE_FAILED;
     }
     exc = PyErr_GetRaisedException(); /* new */
-    handled = consume_wait_for_room(self, queue, event, exc);
+    if (!refused) {
+        handled = consume_wait_for_room(self, queue, event, exc);
+    }
     if (handled == 0 && cps_error_is(self->state, exc, CPS_INVALID_ACTOR_INPUT)) {
         cps_log(self->logger, CPS_LOG_ERROR, event, "Invalid input detected: %S", exc);
     }
-    else if (handled == 0) {
+    else if (handled == 0 && !refused) {
         consume_log_exception(self, event, exc);
         handled = consume_rescue(self, queue, event);
     }
@@ -252,7 +254,10 @@ consume_failed(CpsActor *self, CpsQueue *queue, PyObject *event, CpsWorker *work
 
 /* --- one event ------------------------------------------------------------------------------------------------------------------------ */
 
-/* The event as the actor wants it: *event_p may be replaced. Returns 0, or -1 with an exception set. */
+enum { REFUSED = -2 };
+
+/* The event as the actor wants it: *event_p may be replaced. Returns 0, -1 with an exception set, or REFUSED with one that has
+ * been logged when it can never become that. */
 static int
 consume_convert(CpsActor *self, PyObject **event_p)
 {
@@ -275,6 +280,7 @@ consume_convert(CpsActor *self, PyObject **event_p)
         if (PyErr_ExceptionMatches(self->state->errors[CPS_INVALID_EVENT_CONVERSION])) {
             cps_log(self->logger, CPS_LOG_ERROR, *event_p, "Event was of type '%S', expected '%S'", Py_TYPE(*event_p),
                     self->input_types);
+            return REFUSED;
         }
         return -1;
     }
@@ -332,11 +338,14 @@ consume_call(CpsActor *self, CpsInbox *inbox, PyObject *event)
     return result == NULL ? -1 : 0;
 }
 
+/* Returns as consume_convert. */
 static int
 consume_take(CpsActor *self, CpsInbox *inbox, PyObject **event_p)
 {
-    if (Py_TYPE(*event_p) != self->accepted && consume_convert(self, event_p) < 0) {
-        return -1;
+    int converted = Py_TYPE(*event_p) == self->accepted ? 0 : consume_convert(self, event_p);
+
+    if (converted < 0) {
+        return converted;
     }
     if (self->required != NULL && consume_check_required(self, *event_p) < 0) {
         return -1;
@@ -390,6 +399,7 @@ inbox_consume(CpsInbox *inbox, PyObject *event, CpsWorker *worker)
     CpsFate fate = CPS_FATE_CONSUMED;
     bool sampled = ++self->counters.in % SAMPLE_EVERY == 0;
     uint64_t start = sampled ? uv_hrtime() : 0;
+    int taken;
 
     self->running++;
     inbox->running++;
@@ -401,8 +411,9 @@ inbox_consume(CpsInbox *inbox, PyObject *event, CpsWorker *worker)
     }
     lineage = is_event ? cps_lineage_ref(((CpsEvent *)event)->lineage) : NULL;
     *delivery = (CpsDelivery){.lineage = lineage, .active = true, .of_log = queue->carries_log};
-    if (consume_take(self, inbox, &event) < 0) {
-        fate = consume_failed(self, queue, event, worker);
+    taken = consume_take(self, inbox, &event);
+    if (taken < 0) {
+        fate = consume_failed(self, queue, event, worker, taken == REFUSED);
     }
     if (sampled) {
         self->counters.working_ns += uv_hrtime() - start;

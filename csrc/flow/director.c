@@ -1,6 +1,7 @@
 /* The Director type: construction, its settings, and the actors that it knows. */
 #include "flow/director.h"
 
+#include "flow/flag.h"
 #include "flow/stop_signals.h"
 
 #include <stdlib.h>
@@ -151,7 +152,7 @@ take_settings(CpsDirector *self, PyObject *args, PyObject *kwargs)
                                      &directory, &level, &base, &self->stop_timeout, &concurrency)) {
         return -1;
     }
-    self->generate_blockdiag = (char)diagram;
+    self->generate_blockdiag = diagram;
     Py_XSETREF(self->concurrency, concurrency == Py_None ? NULL : Py_NewRef(concurrency));
     Py_XSETREF(self->name, name ? Py_NewRef(name) : PyUnicode_FromString("default"));
     Py_XSETREF(self->blockdiag_dir, directory ? Py_NewRef(directory) : PyUnicode_FromString("./build/blockdiag"));
@@ -312,6 +313,7 @@ director_set_error_actor(PyObject *op, PyObject *value, void *Py_UNUSED(closure)
 }
 
 static PyGetSetDef director_getset[] = {
+    CPS_FLAG("generate_blockdiag", CpsDirector, generate_blockdiag, "Whether start() writes a diagram (bool)."),
     {"log_actor", director_get_log_actor, director_set_log_actor,
      "The actor that all log records go to; STDOUT \"default_stdout\" unless replaced."},
     {"error_actor", director_get_error_actor, director_set_error_actor,
@@ -328,8 +330,6 @@ static PyMemberDef director_members[] = {
     {"actors", T_OBJECT_EX, offsetof(CpsDirector, actors), READONLY,
      "Registered actors by name (dict); the log and the error actor are not among them."},
     {"modules", T_OBJECT_EX, offsetof(CpsDirector, actors), READONLY, "Old name of actors."},
-    {"generate_blockdiag", T_BOOL, offsetof(CpsDirector, generate_blockdiag), 0,
-     "Whether start() writes a diagram (bool)."},
     {"blockdiag_dir", T_OBJECT_EX, offsetof(CpsDirector, blockdiag_dir), 0, "Folder of the diagram's files (str)."},
     {"blockdiag_out", T_OBJECT_EX, offsetof(CpsDirector, blockdiag_out), READONLY,
      "The diagram so far (str); there only with generate_blockdiag."},
@@ -361,9 +361,10 @@ static PyMethodDef director_methods[] = {
     WITH_KEYWORDS("register_metric_actor", cps_director_register_metric_actor,
                   "register_metric_actor($self, actor, name=None, *args, **kwargs)\n--\n\n"
                   "Make the actor and return it; metrics no longer flow to actors."),
-    {"get_actor", cps_director_get_actor, METH_O,
-     "get_actor($self, name, /)\n--\n\n"
-     "The registered actor of that name, else the log or error actor of that name, else None."},
+    WITH_KEYWORDS("get_actor", cps_director_get_actor,
+                  "get_actor($self, name)\n--\n\n"
+                  "The registered actor of that name (str), else the log or error actor of that name,\n"
+                  "else None."),
     WITH_KEYWORDS("connect_queue", cps_director_connect_queue,
                   "connect_queue($self, source, destinations, connect_function='connect_queue',\n"
                   "              *args, on_full='block', **kwargs)\n--\n\n"
@@ -430,7 +431,7 @@ static PyMethodDef director_methods[] = {
                   "Old name of register_error_actor."),
     WITH_KEYWORDS("registerMetricModule", cps_director_register_metric_actor, "Old name of register_metric_actor."),
     WITH_KEYWORDS("register_metric_module", cps_director_register_metric_actor, "Old name of register_metric_actor."),
-    {"get_module", cps_director_get_actor, METH_O, "Old name of get_actor."},
+    WITH_KEYWORDS("get_module", cps_director_get_actor, "Old name of get_actor."),
     WITH_KEYWORDS("connect", cps_director_connect_queue, "Old name of connect_queue."),
     WITH_KEYWORDS("connect_error", cps_director_connect_error_queue, "Old name of connect_error_queue."),
     WITH_KEYWORDS("connect_queue_error", cps_director_connect_error_queue, "Old name of connect_error_queue."),
@@ -468,7 +469,7 @@ static PyType_Slot director_slots[] = {
 };
 
 static PyType_Spec director_spec = {
-    .name = "compysition._core.Director",
+    .name = "compysition.director.Director",
     .basicsize = sizeof(CpsDirector),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = director_slots,

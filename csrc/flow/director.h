@@ -42,7 +42,7 @@ typedef struct {
     Py_ssize_t size;
     double stop_timeout; /* seconds */
     int log_level;
-    char generate_blockdiag;
+    bool generate_blockdiag;
     bool diagram_closed; /* blockdiag_out has its last brace */
 
     CpsDirectorPhase phase;
@@ -77,7 +77,10 @@ PyObject *cps_director_register_actor(PyObject *op, PyObject *args, PyObject *kw
 PyObject *cps_director_register_log_actor(PyObject *op, PyObject *args, PyObject *kwargs);
 PyObject *cps_director_register_error_actor(PyObject *op, PyObject *args, PyObject *kwargs);
 PyObject *cps_director_register_metric_actor(PyObject *op, PyObject *args, PyObject *kwargs);
-PyObject *cps_director_get_actor(PyObject *op, PyObject *name);
+PyObject *cps_director_get_actor(PyObject *op, PyObject *args, PyObject *kwargs);
+
+/* The actor of that name, or None. New, or NULL with an exception set. */
+PyObject *cps_director_find_actor(CpsDirector *self, PyObject *name);
 
 /* --- connections (director_connect.c) ------------------------------------------------------------------------------------- */
 

@@ -191,9 +191,8 @@ actor_is_named(CpsActor *actor, PyObject *name)
 }
 
 PyObject *
-cps_director_get_actor(PyObject *op, PyObject *name)
+cps_director_find_actor(CpsDirector *self, PyObject *name)
 {
-    CpsDirector *self = (CpsDirector *)op;
     CpsActor *defaults[] = {self->log_actor, self->error_actor}; /* borrowed */
     PyObject *actor;
     int found = PyDict_GetItemRef(self->actors, name, &actor);
@@ -208,6 +207,18 @@ cps_director_get_actor(PyObject *op, PyObject *name)
         }
     }
     Py_RETURN_NONE;
+}
+
+PyObject *
+cps_director_get_actor(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"name", NULL};
+    PyObject *name; /* borrowed */
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:get_actor", keywords, &name)) {
+        return NULL;
+    }
+    return cps_director_find_actor((CpsDirector *)op, name);
 }
 
 PyObject *

@@ -52,7 +52,7 @@ call_clear(Call *call)
 static PyObject *
 end_from_text(CpsDirector *self, PyObject *text, const char *argument)
 {
-    PyObject *actor = cps_director_get_actor((PyObject *)self, text), *parts, *end = NULL;
+    PyObject *actor = cps_director_find_actor(self, text), *parts, *end = NULL;
 
     if (actor == NULL || actor != Py_None) {
         end = actor == NULL ? NULL : PyTuple_Pack(2, actor, Py_None);
@@ -64,7 +64,7 @@ end_from_text(CpsDirector *self, PyObject *text, const char *argument)
     if (parts == NULL) {
         return NULL;
     }
-    actor = cps_director_get_actor((PyObject *)self, PyTuple_GET_ITEM(parts, 0));
+    actor = cps_director_find_actor(self, PyTuple_GET_ITEM(parts, 0));
     if (actor == Py_None) {
         cps_raise(self->state, CPS_SETUP_ERROR, "Argument '%s': no actor is registered for %R", argument, text);
     }

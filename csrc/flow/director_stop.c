@@ -229,7 +229,7 @@ end_threads(Stop *stop)
         return;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
-        PyObject *result = PyObject_CallMethod(stop_actor_at(stop, i)->threads, "kill", NULL);
+        PyObject *result = PyObject_CallMethod(stop_actor_at(stop, i)->threads, "kill", "OO", Py_None, Py_False);
 
         if (result == NULL) {
             PyErr_WriteUnraisable(stop_actor_at(stop, i)->threads);

@@ -62,8 +62,7 @@ logger_record_id(CpsLogger *self, PyObject *event, PyObject *given, PyObject **i
         *id = Py_NewRef(given);
     }
     else if (event != NULL && event != Py_None) {
-        *id = PyObject_GetAttr(event, self->state->names.meta_id);
-        return *id == NULL ? -1 : 0;
+        return PyObject_GetOptionalAttr(event, self->state->names.meta_id, id) < 0 ? -1 : 0; /* it may be no event */
     }
     return 0;
 }
@@ -291,20 +290,24 @@ static PyMemberDef logger_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static PyGetSetDef logger_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 PyDoc_STRVAR(logger_doc,
              "Logger(name, queue_pool)\n--\n\n"
              "Puts a LogEvent on each queue of a pool for each message.\n\n"
              "name: str. queue_pool: _InternalQueuePool; TypeError for anything else. Logging never blocks.");
 
 static PyType_Slot logger_slots[] = {
-    {Py_tp_doc, (void *)logger_doc}, {Py_tp_init, logger_init},
-    {Py_tp_dealloc, logger_dealloc}, {Py_tp_traverse, logger_traverse},
-    {Py_tp_clear, logger_clear},     {Py_tp_methods, logger_methods},
-    {Py_tp_members, logger_members}, {0, NULL},
+    {Py_tp_doc, (void *)logger_doc},   {Py_tp_init, logger_init},     {Py_tp_dealloc, logger_dealloc},
+    {Py_tp_traverse, logger_traverse}, {Py_tp_clear, logger_clear},   {Py_tp_methods, logger_methods},
+    {Py_tp_members, logger_members},   {Py_tp_getset, logger_getset}, {0, NULL},
 };
 
 static PyType_Spec logger_spec = {
-    .name = "compysition._core.Logger",
+    .name = "compysition.logger.Logger",
     .basicsize = sizeof(CpsLogger),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
     .slots = logger_slots,

@@ -161,7 +161,7 @@ static PyType_Slot pool_slots[] = {
 };
 
 static PyType_Spec pool_spec = {
-    .name = "compysition._core._InternalQueuePool",
+    .name = "compysition.queue._InternalQueuePool",
     .basicsize = sizeof(CpsInternalQueuePool),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
     .slots = pool_slots,
@@ -327,19 +327,23 @@ static PyMemberDef queuepool_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static PyGetSetDef queuepool_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 PyDoc_STRVAR(queuepool_doc,
              "QueuePool(size=0)\n--\n\n"
              "The queues of an actor.\n\nsize: int, maxsize of the queues made here; 0 (default) for no limit.");
 
 static PyType_Slot queuepool_slots[] = {
-    {Py_tp_doc, (void *)queuepool_doc}, {Py_tp_init, queuepool_init},
-    {Py_tp_dealloc, queuepool_dealloc}, {Py_tp_traverse, queuepool_traverse},
-    {Py_tp_clear, queuepool_clear},     {Py_tp_methods, queuepool_methods},
-    {Py_tp_members, queuepool_members}, {0, NULL},
+    {Py_tp_doc, (void *)queuepool_doc},   {Py_tp_init, queuepool_init},     {Py_tp_dealloc, queuepool_dealloc},
+    {Py_tp_traverse, queuepool_traverse}, {Py_tp_clear, queuepool_clear},   {Py_tp_methods, queuepool_methods},
+    {Py_tp_members, queuepool_members},   {Py_tp_getset, queuepool_getset}, {0, NULL},
 };
 
 static PyType_Spec queuepool_spec = {
-    .name = "compysition._core.QueuePool",
+    .name = "compysition.queue.QueuePool",
     .basicsize = sizeof(CpsQueuePool),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
     .slots = queuepool_slots,

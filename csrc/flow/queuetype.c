@@ -49,12 +49,16 @@ queue_put(PyObject *op, PyObject *args, PyObject *kwargs)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(queue_put_nowait_doc, "put_nowait($self, element, /)\n--\n\nput(element, block=False). Raises QueueFull.");
+PyDoc_STRVAR(queue_put_nowait_doc, "put_nowait($self, element)\n--\n\nput(element, block=False). Raises QueueFull.");
 
 static PyObject *
-queue_put_nowait(PyObject *op, PyObject *element)
+queue_put_nowait(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    if (cps_queue_put((CpsQueue *)op, element, 0) < 0) {
+    static char *keywords[] = {"element", NULL};
+    PyObject *element; /* borrowed */
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:put_nowait", keywords, &element) ||
+        cps_queue_put((CpsQueue *)op, element, 0) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -162,15 +166,20 @@ queue_wait_until_free(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 PyDoc_STRVAR(queue_dump_doc,
-             "dump($self, other_queue, /)\n--\n\n"
+             "dump($self, other_queue)\n--\n\n"
              "Move all waiting elements to the end of other_queue, in order and past its bound; nothing happens when\n"
              "that is the queue itself. Raises TypeError unless other_queue is a Queue.");
 
 static PyObject *
-queue_dump(PyObject *op, PyObject *other)
+queue_dump(PyObject *op, PyObject *args, PyObject *kwargs)
 {
+    static char *keywords[] = {"other_queue", NULL};
     CpsQueue *self = (CpsQueue *)op;
+    PyObject *other; /* borrowed */
 
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:dump", keywords, &other)) {
+        return NULL;
+    }
     if (!PyObject_TypeCheck(other, self->state->types.Queue)) {
         return PyErr_Format(PyExc_TypeError, "dump() needs a Queue, not %s", Py_TYPE(other)->tp_name);
     }
@@ -213,7 +222,7 @@ queue_next_method(PyObject *op, PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef queue_methods[] = {
     {"put", _PyCFunction_CAST(queue_put), METH_VARARGS | METH_KEYWORDS, queue_put_doc},
-    {"put_nowait", queue_put_nowait, METH_O, queue_put_nowait_doc},
+    {"put_nowait", _PyCFunction_CAST(queue_put_nowait), METH_VARARGS | METH_KEYWORDS, queue_put_nowait_doc},
     {"get", _PyCFunction_CAST(queue_get), METH_VARARGS | METH_KEYWORDS, queue_get_doc},
     {"get_nowait", queue_get_nowait, METH_NOARGS, queue_get_nowait_doc},
     {"next", queue_next_method, METH_NOARGS,
@@ -226,7 +235,7 @@ static PyMethodDef queue_methods[] = {
     {"wait_until_content", queue_wait_until_content, METH_NOARGS, queue_wait_until_content_doc},
     {"wait_until_empty", queue_wait_until_empty, METH_NOARGS, queue_wait_until_empty_doc},
     {"wait_until_free", queue_wait_until_free, METH_NOARGS, queue_wait_until_free_doc},
-    {"dump", queue_dump, METH_O, queue_dump_doc},
+    {"dump", _PyCFunction_CAST(queue_dump), METH_VARARGS | METH_KEYWORDS, queue_dump_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -415,6 +424,7 @@ queue_set_maxsize(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 }
 
 static PyGetSetDef queue_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {"maxsize", queue_get_maxsize, queue_set_maxsize, PyDoc_STR("int: how many elements may wait; 0 for no limit."),
      NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -442,7 +452,7 @@ static PyType_Slot queue_slots[] = {
 };
 
 static PyType_Spec queue_spec = {
-    .name = "compysition._core.Queue",
+    .name = "compysition.queue.Queue",
     .basicsize = sizeof(CpsQueue),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
     .slots = queue_slots,

@@ -288,6 +288,9 @@ void
 cps_actor_fail(CpsActor *self, PyObject *event, PyObject *exc)
 {
     self->counters.errors++;
+    if (!cps_event_check(self->state, event)) {
+        return; /* it was put on the queue by hand, and has been logged */
+    }
     if (cps_event_set_error(self->state, event, exc) < 0 || send_errors(self, event, self->c_consume) < 0) {
         PyObject *raised = PyErr_GetRaisedException(); /* new */
 

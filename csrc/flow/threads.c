@@ -159,12 +159,13 @@ task_wait(CpsTask *self, double seconds)
 }
 
 static PyObject *
-task_join(PyObject *op, PyObject *args)
+task_join(PyObject *op, PyObject *args, PyObject *kwargs)
 {
+    static char *keywords[] = {"timeout", NULL};
     PyObject *timeout = NULL;
     double seconds;
 
-    if (!PyArg_ParseTuple(args, "|O:join", &timeout)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:join", keywords, &timeout)) {
         return NULL;
     }
     seconds = task_parse_timeout(timeout);
@@ -175,17 +176,18 @@ task_join(PyObject *op, PyObject *args)
 }
 
 static PyObject *
-task_get(PyObject *op, PyObject *args)
+task_get(PyObject *op, PyObject *args, PyObject *kwargs)
 {
+    static char *keywords[] = {"block", "timeout", NULL};
     CpsTask *self = (CpsTask *)op;
     PyObject *timeout = NULL;
     double seconds;
-    int status;
+    int block = 1, status;
 
-    if (!PyArg_ParseTuple(args, "|O:get", &timeout)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|pO:get", keywords, &block, &timeout)) {
         return NULL;
     }
-    seconds = task_parse_timeout(timeout);
+    seconds = block ? task_parse_timeout(timeout) : 0;
     status = PyErr_Occurred() ? -1 : task_wait(self, seconds);
     if (status == 1) {
         PyErr_SetString(PyExc_TimeoutError, "the function has not ended");
@@ -200,14 +202,34 @@ task_get(PyObject *op, PyObject *args)
     return Py_NewRef(self->value == NULL ? Py_None : self->value);
 }
 
-static PyObject *
-task_kill(PyObject *op, PyObject *Py_UNUSED(args))
+/* Raise GreenletExit in it where it blocks. */
+static void
+task_doom(CpsTask *self)
 {
-    CpsTask *self = (CpsTask *)op;
-
     self->killed = true;
     if (self->rt != NULL && self->started) {
         cps_workers_doom(self->rt, task_is_node, &self->ready);
+    }
+}
+
+static PyObject *
+task_kill(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"exception", "block", "timeout", NULL};
+    PyObject *exception = NULL, *timeout = NULL; /* borrowed */
+    double seconds;
+    int block = 1;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OpO:kill", keywords, &exception, &block, &timeout)) {
+        return NULL;
+    }
+    seconds = task_parse_timeout(timeout);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    task_doom((CpsTask *)op);
+    if (block && task_wait((CpsTask *)op, seconds) < 0) {
+        return NULL;
     }
     Py_RETURN_NONE;
 }
@@ -272,13 +294,16 @@ task_dealloc(PyObject *op)
 }
 
 static PyMethodDef task_methods[] = {
-    {"join", task_join, METH_VARARGS,
-     PyDoc_STR("join(timeout=None)\n\nWait until it has ended, or for timeout seconds.")},
-    {"get", task_get, METH_VARARGS,
-     PyDoc_STR(
-         "get(timeout=None)\n\nWait for its end; return its value or raise what it raised. Raises TimeoutError.")},
-    {"kill", task_kill, METH_VARARGS,
-     PyDoc_STR("kill()\n\nRaise GreenletExit in it where it blocks, and do not restart it.")},
+    {"join", _PyCFunction_CAST(task_join), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("join($self, timeout=None)\n--\n\nWait until it has ended, or for timeout seconds (float).")},
+    {"get", _PyCFunction_CAST(task_get), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("get($self, block=True, timeout=None)\n--\n\n"
+               "Wait for its end, for at most timeout seconds or, without block, not at all; return its value or\n"
+               "raise what it raised. Raises TimeoutError.")},
+    {"kill", _PyCFunction_CAST(task_kill), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("kill($self, exception=None, block=True, timeout=None)\n--\n\n"
+               "Raise GreenletExit, whatever exception is, in it where it blocks, and do not restart it. With block\n"
+               "wait until it has ended, for at most timeout seconds.")},
     {"ready", task_ready, METH_NOARGS, PyDoc_STR("ready($self, /)\n--\n\nWhether it has ended.")},
     {"successful", task_successful, METH_NOARGS,
      PyDoc_STR("successful($self, /)\n--\n\nWhether it returned without an exception.")},
@@ -295,6 +320,11 @@ static PyMemberDef task_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static PyGetSetDef task_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyType_Slot task_slots[] = {
     {Py_tp_doc, (void *)PyDoc_STR("A function that runs in a greenlet of its own; made by RestartPool.spawn.")},
     {Py_tp_dealloc, task_dealloc},
@@ -302,6 +332,7 @@ static PyType_Slot task_slots[] = {
     {Py_tp_clear, task_clear},
     {Py_tp_methods, task_methods},
     {Py_tp_members, task_members},
+    {Py_tp_getset, task_getset},
     {0, NULL},
 };
 
@@ -369,35 +400,105 @@ threads_spawn(PyObject *op, PyObject *args, PyObject *kwargs)
     return (PyObject *)task;
 }
 
-/* Call `method` of every task that has not ended. */
+/* The tasks that have not ended. New list, or NULL. */
 static PyObject *
-threads_each(PyObject *op, PyObject *(*method)(PyObject *, PyObject *), PyObject *args)
+threads_list(PyObject *op)
 {
-    PyObject *tasks = PyList_GetSlice(((CpsRestartPool *)op)->tasks, 0, PY_SSIZE_T_MAX);
+    return PyList_GetSlice(((CpsRestartPool *)op)->tasks, 0, PY_SSIZE_T_MAX);
+}
 
-    for (Py_ssize_t i = 0; tasks != NULL && i < PyList_GET_SIZE(tasks); i++) {
-        PyObject *result = method(PyList_GET_ITEM(tasks, i), args);
+/* Wait for the end of each task, for `timeout` (None: no limit) seconds in all. Returns 0 or -1. */
+static int
+threads_wait(PyObject *tasks, PyObject *timeout)
+{
+    double seconds = task_parse_timeout(timeout);
+    uint64_t end = seconds < 0 ? 0 : uv_hrtime() + (uint64_t)(seconds * 1e9);
+    int status = PyErr_Occurred() ? -1 : 0;
 
-        if (result == NULL) {
-            Py_CLEAR(tasks);
-            return NULL;
+    for (Py_ssize_t i = 0; status >= 0 && i < PyList_GET_SIZE(tasks); i++) {
+        if (seconds >= 0) {
+            uint64_t now = uv_hrtime();
+
+            seconds = now < end ? (double)(end - now) / 1e9 : 0;
         }
-        Py_DECREF(result);
+        status = task_wait((CpsTask *)PyList_GET_ITEM(tasks, i), seconds);
     }
+    return status < 0 ? -1 : 0;
+}
+
+/* Raise what ended the first of the tasks that failed. Returns 0, or -1 with it set. */
+static int
+threads_raise(PyObject *tasks)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tasks); i++) {
+        const CpsTask *task = (CpsTask *)PyList_GET_ITEM(tasks, i);
+
+        if (task->ended && task->value == NULL && task->exception != NULL) {
+            PyErr_SetObject((PyObject *)Py_TYPE(task->exception), task->exception);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *
+threads_join(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"timeout", "raise_error", NULL};
+    PyObject *timeout = NULL, *tasks;
+    int raise_error = 0, status;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|Op:join", keywords, &timeout, &raise_error)) {
+        return NULL;
+    }
+    tasks = threads_list(op);
+    if (tasks == NULL) {
+        return NULL;
+    }
+    status = threads_wait(tasks, timeout);
+    if (status == 0 && raise_error) {
+        status = threads_raise(tasks);
+    }
+    Py_DECREF(tasks);
+    return status < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+threads_kill(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"exception", "block", "timeout", NULL};
+    PyObject *exception = NULL, *timeout = NULL, *tasks;
+    int block = 1, status;
+
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OpO:kill", keywords, &exception, &block, &timeout)) {
+        return NULL;
+    }
+    tasks = threads_list(op);
+    if (tasks == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tasks); i++) {
+        task_doom((CpsTask *)PyList_GET_ITEM(tasks, i));
+    }
+    status = block ? threads_wait(tasks, timeout) : 0;
+    Py_DECREF(tasks);
+    return status < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *
+threads_iter(PyObject *op)
+{
+    PyObject *tasks = threads_list(op);
+    PyObject *iterator = tasks == NULL ? NULL : PyObject_GetIter(tasks);
+
     Py_XDECREF(tasks);
-    return tasks == NULL ? NULL : Py_NewRef(Py_None);
+    return iterator;
 }
 
 static PyObject *
-threads_join(PyObject *op, PyObject *args)
+threads_full(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(ignored))
 {
-    return threads_each(op, task_join, args);
-}
-
-static PyObject *
-threads_kill(PyObject *op, PyObject *args)
-{
-    return threads_each(op, task_kill, args);
+    Py_RETURN_FALSE;
 }
 
 static PyObject *
@@ -407,7 +508,7 @@ threads_free_count(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-threads_wait_available(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args))
+threads_wait_available(PyObject *Py_UNUSED(op), PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
     return PyLong_FromLong(1);
 }
@@ -490,12 +591,19 @@ threads_dealloc(PyObject *op)
 
 static PyMethodDef threads_methods[] = {
     {"spawn", _PyCFunction_CAST(threads_spawn), METH_VARARGS | METH_KEYWORDS, threads_spawn_doc},
-    {"join", threads_join, METH_VARARGS, PyDoc_STR("join(timeout=None)\n\nWait until all have ended.")},
-    {"kill", threads_kill, METH_VARARGS, PyDoc_STR("kill()\n\nEnd all, without a restart.")},
+    {"join", _PyCFunction_CAST(threads_join), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("join($self, timeout=None, raise_error=False)\n--\n\n"
+               "Wait until all have ended, for at most timeout seconds (float) in all; with raise_error raise what\n"
+               "ended the first that failed.")},
+    {"kill", _PyCFunction_CAST(threads_kill), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("kill($self, exception=None, block=True, timeout=None)\n--\n\n"
+               "End all as Task.kill does, without a restart; with block wait for that, at most timeout seconds.")},
+    {"full", threads_full, METH_NOARGS,
+     PyDoc_STR("full($self, /)\n--\n\nAlways False: the number of greenlets is not limited.")},
     {"free_count", threads_free_count, METH_NOARGS,
      PyDoc_STR("free_count($self, /)\n--\n\nAlways 1: the number of greenlets is not limited.")},
-    {"wait_available", threads_wait_available, METH_VARARGS,
-     PyDoc_STR("wait_available(timeout=None)\n\nReturns at once: the number of greenlets is not limited.")},
+    {"wait_available", _PyCFunction_CAST(threads_wait_available), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("wait_available($self, timeout=None)\n--\n\nReturns at once: the number of greenlets is not limited.")},
     {NULL, NULL, 0, NULL},
 };
 
@@ -508,6 +616,11 @@ static PyMemberDef threads_members[] = {
     {NULL, 0, 0, 0, NULL},
 };
 
+static PyGetSetDef threads_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 PyDoc_STRVAR(
     threads_doc,
     "RestartPool(size=None, logger=None, sleep_interval=1)\n--\n\n"
@@ -516,13 +629,21 @@ PyDoc_STRVAR(
     "crash and the restart.");
 
 static PyType_Slot threads_slots[] = {
-    {Py_tp_doc, (void *)threads_doc},   {Py_tp_init, threads_init},     {Py_tp_dealloc, threads_dealloc},
-    {Py_tp_traverse, threads_traverse}, {Py_tp_clear, threads_clear},   {Py_tp_methods, threads_methods},
-    {Py_tp_members, threads_members},   {Py_sq_length, threads_length}, {0, NULL},
+    {Py_tp_doc, (void *)threads_doc},
+    {Py_tp_init, threads_init},
+    {Py_tp_dealloc, threads_dealloc},
+    {Py_tp_traverse, threads_traverse},
+    {Py_tp_clear, threads_clear},
+    {Py_tp_methods, threads_methods},
+    {Py_tp_members, threads_members},
+    {Py_sq_length, threads_length},
+    {Py_tp_iter, threads_iter},
+    {Py_tp_getset, threads_getset},
+    {0, NULL},
 };
 
 static PyType_Spec threads_spec = {
-    .name = "compysition._core.RestartPool",
+    .name = "compysition.actor.RestartPool",
     .basicsize = sizeof(CpsRestartPool),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
     .slots = threads_slots,

@@ -1,0 +1,264 @@
+"""What holds for every built-in actor."""
+
+import pytest
+
+from compysition import Actor, Event, Queue
+from compysition.actors import (
+    STDOUT,
+    CronEventGenerator,
+    Data,
+    EventAttributeLookupModifier,
+    EventAttributeModifier,
+    EventGenerator,
+    EventLogger,
+    FileLogger,
+    FlowController,
+    Header,
+    Null,
+    RedactedFileLogger,
+    TestEvent,
+)
+from tests.actors.helpers import Mute, fill_outbox, take, wait_for_log
+from tests.flows import Collect, quiet_director
+
+HOUR = {"hours": 1, "seconds": 0}
+
+# actors that send each event on; they set no data but Data and Header, which set what is there already
+FORWARDERS = {
+    "STDOUT": lambda **kwargs: STDOUT("a", **kwargs),
+    "EventLogger": lambda **kwargs: EventLogger("a", **kwargs),
+    "FlowController": lambda **kwargs: FlowController("a", **kwargs),
+    "EventAttributeModifier": lambda **kwargs: EventAttributeModifier("a", "mark", 1, **kwargs),
+    "EventAttributeLookupModifier": lambda **kwargs: EventAttributeLookupModifier(
+        "a", "mark", "service", **kwargs
+    ),
+    "Data": lambda **kwargs: Data("a", "key", "value", **kwargs),
+    "Header": lambda **kwargs: Header("a", **kwargs),
+}
+
+# actors that make one event for each that arrives
+GENERATORS = {
+    "EventGenerator": lambda **kwargs: EventGenerator("a", interval=HOUR, **kwargs),
+    "CronEventGenerator": lambda **kwargs: CronEventGenerator(
+        "a", interval={"year": 2999}, **kwargs
+    ),
+    "TestEvent": lambda **kwargs: TestEvent("a", delay=3600, generate_error=False, **kwargs),
+}
+
+SINKS = {
+    "Null": lambda **kwargs: Null("a", **kwargs),
+    "FileLogger": lambda **kwargs: FileLogger("a", **kwargs),
+    "RedactedFileLogger": lambda **kwargs: RedactedFileLogger("a", ["secret"], **kwargs),
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The loggers make files in the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(params={**FORWARDERS, **GENERATORS, **SINKS}.items(), ids=lambda item: item[0])
+def make(request):
+    """Make an actor of any type."""
+    return request.param[1]
+
+
+@pytest.fixture(params={**FORWARDERS, **GENERATORS}.items(), ids=lambda item: item[0])
+def make_sender(request):
+    """Make an actor that sends one event for each that it gets."""
+    return request.param[1]
+
+
+@pytest.fixture(params=FORWARDERS.items(), ids=lambda item: item[0])
+def make_forwarder(request):
+    """Make an actor that sends on what it gets."""
+    return request.param[1]
+
+
+@pytest.fixture(params=GENERATORS.items(), ids=lambda item: item[0])
+def make_generator(request):
+    """Make an actor that sends an event of its own for each that it gets."""
+    return request.param[1]
+
+
+class Strange:
+    """Takes any attribute, as an event does."""
+
+
+class Refusing(Queue):
+    """Refuses the first event."""
+
+    refused = False
+
+    def put(self, element, *args, **kwargs):
+        if not self.refused:
+            self.refused = True
+            raise OSError("refused")
+        super().put(element, *args, **kwargs)
+
+
+def test_actor_arguments_are_taken(make):
+    actor = make(size=7, blocking_consume=True, rescue=True, max_rescue=2, unknown=1)
+    assert (actor.name, actor.size, actor.blocking_consume) == ("a", 7, True)
+    assert (actor.rescue, actor.max_rescue) == (True, 2)
+
+
+def test_events_are_sent_on_as_they_are(wrap, make_forwarder):
+    wrapper = wrap(make_forwarder())
+    event = Event(data={"key": "value"}, extra=[1])
+    wrapper.input = event
+    sent = wrapper.output
+    assert sent.event_id == event.event_id
+    assert (sent.data, sent.extra, sent.service) == ({"key": "value"}, [1], "default")
+
+
+def test_each_event_makes_a_new_one(wrap, make_generator):
+    wrapper = wrap(make_generator())
+    event = Event(data="trigger")
+    wrapper.input = event
+    sent = wrapper.output
+    assert sent.event_id != event.event_id
+    assert sent.data != "trigger"
+    assert wrapper.output_queues["outbox"].qsize() == 1
+
+
+def test_what_is_no_event_is_logged_and_harms_nothing(wrap, log, make):
+    actor = make()
+    lines = log(actor)
+    wrapper = wrap(actor)
+    for strange in ("text", None, HOUR, Strange()):
+        wrapper.input_queues["inbox"].put(strange)
+        assert "is not an event" in wait_for_log(lines, "Invalid input detected").message
+    wrapper.input = Event(data={})
+    wrapper.stop()
+    assert wrapper.input_queues["inbox"].empty()
+    assert wrapper.error_queues["error"].empty()
+
+
+@pytest.mark.parametrize("name", ["Null", "FlowController", "Header", *GENERATORS])
+def test_data_that_is_not_looked_at_may_be_anything(wrap, name):
+    wrapper = wrap({**SINKS, **FORWARDERS, **GENERATORS}[name]())
+    wrapper.input = Mute(data=object)
+    wrapper.stop()
+    assert wrapper.error_queues["error"].empty()
+    assert wrapper.output_queues["outbox"].qsize() == (name != "Null")
+
+
+@pytest.mark.parametrize(
+    "actor",
+    [
+        lambda: STDOUT("a"),
+        lambda: EventLogger("a", log_full_event=False),
+        lambda: FileLogger("a"),
+        lambda: RedactedFileLogger("a", []),
+    ],
+)
+def test_data_that_cannot_be_told_is_the_events_error(wrap, actor):
+    wrapper = wrap(actor())
+    wrapper.input = Mute(data=1)
+    assert str(wrapper.error.error) == "no words"
+    wrapper.input = Event(data=2)
+    wrapper.stop()
+    assert wrapper.error_queues["error"].qsize() == 1  # a queue of its own, besides the funnel
+
+
+def test_a_full_destination_holds_back_what_follows(wrap, make_forwarder):
+    actor = make_forwarder()
+    outbox = fill_outbox(actor)
+    wrapper = wrap(actor, output_queues=[])
+    for number in range(5):
+        wrapper.input = Event(data={"key": "value", "number": number})
+    texts = [str(data) for data in take(outbox, 6)]
+    assert texts[1:] == [str({"key": "value", "number": number}) for number in range(5)]
+    assert wrapper.error_queues["error"].empty()
+
+
+def test_a_full_destination_holds_back_a_generator(wrap, make_generator):
+    actor = make_generator()
+    outbox = fill_outbox(actor)
+    wrapper = wrap(actor, output_queues=[])
+    for _ in range(5):
+        wrapper.input = Event(data="trigger")
+    assert "trigger" not in take(outbox, 6)
+    assert outbox.empty()
+
+
+def test_a_destination_that_raises_fails_one_event(wrap, make_sender):
+    actor = make_sender()
+    actor.pool.outbound.add("outbox", queue=Refusing("outbox"))
+    wrapper = wrap(actor, output_queues=[])
+    first, second = Event(data={"key": 1}), Event(data={"key": 2})
+    wrapper.input = first
+    failed = wrapper.error
+    assert (failed.event_id, str(failed.error)) == (first.event_id, "refused")
+    wrapper.input = second
+    assert actor.pool.outbound["outbox"].get(block=True, timeout=5) is not None
+
+
+def test_a_stop_while_busy_loses_nothing(make_sender):
+    director = quiet_director(size=2)
+    actor = director.register_actor(make_sender(size=2))
+    keep = director.register_actor(Collect, "keep", blocking_consume=True)
+    director.connect_queue(actor, keep)
+    inbox = Queue("inbox")
+    actor.register_consumer("inbox", inbox)
+    for number in range(50):
+        inbox.put(Event(data={"number": number}))
+    director.start(block=False)
+    director.stop()
+    assert len(keep.data) == 50
+    events = director.stats()["events"]
+    assert events["in_flight"] == events["reported"] == 0
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_a_stop_while_busy_consumes_everything(name):
+    director = quiet_director()
+    actor = director.register_actor(SINKS[name]())
+    inbox = Queue("inbox")
+    actor.register_consumer("inbox", inbox)
+    for number in range(50):
+        inbox.put(Event(data=number))
+    director.start(block=False)
+    director.stop()
+    assert inbox.empty()
+    assert director.stats()["actors"]["a"]["in"] == 50
+    assert director.stats()["events"]["in_flight"] == 0
+
+
+def test_subclasses_extend_all_methods(wrap, make):
+    """A subclass calls super() in the constructor, in both hooks and in consume."""
+    base = type(make())
+
+    class Extended(base):
+        def __init__(self, name, *args, **kwargs):
+            self.calls = []
+            super().__init__(name, *args, **kwargs)
+
+        def pre_hook(self):
+            self.calls.append("pre_hook")
+            if hasattr(super(), "pre_hook"):
+                super().pre_hook()
+
+        def post_hook(self):
+            self.calls.append("post_hook")
+            if hasattr(super(), "post_hook"):
+                super().post_hook()
+
+        def consume(self, event, *args, **kwargs):
+            self.calls.append(kwargs["origin"])
+            super().consume(event, *args, **kwargs)
+
+    arguments = {
+        RedactedFileLogger: {"patterns": ["secret"]},
+        EventAttributeLookupModifier: {"value": "service"},
+        TestEvent: {"delay": 3600, "generate_error": False},
+    }
+    actor = Extended("a", **arguments.get(base, {}))
+    assert isinstance(actor, Actor)
+    wrapper = wrap(actor)
+    wrapper.input = Event(data={})
+    wrapper.stop()
+    assert actor.calls == ["pre_hook", "inbox", "post_hook"]
+    assert wrapper.error_queues["error"].empty()
