@@ -19,8 +19,8 @@ DEV_PYTHON := $(VENV)/bin/python
 DEV_SETUP := $(VENV)/.base $(VENV)/.extra-test
 endif
 
-BUILD_PACKAGES ?= build-essential cmake ninja-build pkg-config libuv1-dev \
-                  python3 python3-dev python3-venv graphviz
+BUILD_PACKAGES ?= build-essential cmake ninja-build pkg-config libuv1-dev libxml2-dev \
+                  libxslt1-dev python3 python3-dev python3-venv graphviz
 LINT_PACKAGES ?= clang-tidy
 
 export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)

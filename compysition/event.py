@@ -10,19 +10,33 @@ from compysition._core import (  # noqa: F401  some are for others to import fro
     JSONEvent,
     JSONHttpEvent,
     LogEvent,
+    XMLEvent,
+    XMLHttpEvent,
     _JSONFormatInterface,
+    _XMLFormatInterface,
     http_code_map,
+    internal_xmlify,
+    remove_internal_xmlify,
 )
 from compysition.errors import *  # noqa: F403  and so are these
 
 # What `from compysition.event import *` binds; the rest is imported by name.
-__all__ = ["Event", "HttpEvent", "JSONEvent", "JSONHttpEvent", "LogEvent"]
+__all__ = [
+    "Event",
+    "HttpEvent",
+    "JSONEvent",
+    "JSONHttpEvent",
+    "LogEvent",
+    "XMLEvent",
+    "XMLHttpEvent",
+]
 
 DEFAULT_EVENT_SERVICE = "default"
 
-built_classes = [Event, HttpEvent, JSONEvent, JSONHttpEvent, LogEvent]
+built_classes = [Event, HttpEvent, XMLEvent, JSONEvent, XMLHttpEvent, JSONHttpEvent, LogEvent]
 
 _JSON_TYPES = tuple(cls for cls in JSONEvent.conversion_methods if cls is not type(None))
+_XML_TYPES = tuple(cls for cls in XMLEvent.conversion_methods if cls is not type(None))
 
 
 class NullLookupValue:

@@ -45,6 +45,17 @@ cps_import(PyObject **cache, const char *name, const char *attribute)
     return value;
 }
 
+bool
+cps_method_is(PyTypeObject *type, PyObject *name, PyCFunction function)
+{
+    PyObject *method = PyObject_GetAttr((PyObject *)type, name);
+    bool same = method != NULL && Py_IS_TYPE(method, &PyMethodDescr_Type) &&
+                ((PyMethodDescrObject *)method)->d_method->ml_meth == function;
+
+    Py_XDECREF(method);
+    return same;
+}
+
 static int
 names_setup(CpsState *state)
 {

@@ -12,10 +12,14 @@
     X(Payload)                      \
     X(DataFormatInterface)          \
     X(JSONFormatInterface)          \
+    X(XMLFormatInterface)           \
+    X(StandIn)                      \
     X(Event)                        \
     X(HttpEvent)                    \
     X(JSONEvent)                    \
     X(JSONHttpEvent)                \
+    X(XMLEvent)                     \
+    X(XMLHttpEvent)                 \
     X(LogEvent)                     \
     X(Queue)                        \
     X(InternalQueuePool)            \
@@ -102,30 +106,42 @@
     X(lookup)                    \
     X(get_modify_value)          \
     X(get_key_chain_value)       \
+    X(strip)                     \
+    X(root)                      \
+    X(jsonified_envelope)        \
+    X(errors)                    \
     X(DEFAULT_INTERVAL)
 
 /* Other objects that C code needs to reach. Those that are imported are NULL until cps_import gets them. */
-#define CPS_OBJECTS(X)                                                                     \
-    X(consume_kwnames)   /* ("origin", "origin_queue") */                                  \
-    X(default_service)   /* "default" */                                                   \
-    X(default_status)    /* (200, "OK") */                                                 \
-    X(not_given)         /* compysition.event.DEFAULT */                                   \
-    X(http_code_map)     /* exception class -> {"status": ..., "headers": ...} */          \
-    X(plain_conversions) /* Event.conversion_methods */                                    \
-    X(json_conversions)  /* JSONEvent.conversion_methods */                                \
-    X(json_decode)       /* JSONDecoder(parse_constant=...).decode, strict */              \
-    X(directors)         /* list of the running ones, of all threads */                    \
-    X(stop_handler)      /* called by SIGINT and SIGTERM; NULL until a director is made */ \
-    X(old_handlers)      /* signal number -> what our handler replaced */                  \
-    X(json_loads)        /* imported, as all below */                                      \
-    X(json_dumps)                                                                          \
-    X(deepcopy)                                                                            \
-    X(datetime)                                                                            \
-    X(http_status)  /* http.HTTPStatus */                                                  \
-    X(newobj)       /* copyreg.__newobj__ */                                               \
-    X(slotnames)    /* copyreg._slotnames */                                               \
-    X(event_vars)   /* compysition._eventvars.EventVars */                                 \
-    X(cron_trigger) /* apscheduler.triggers.cron.CronTrigger */                            \
+#define CPS_OBJECTS(X)                                                                      \
+    X(consume_kwnames)   /* ("origin", "origin_queue") */                                   \
+    X(default_service)   /* "default" */                                                    \
+    X(default_status)    /* (200, "OK") */                                                  \
+    X(not_given)         /* compysition.event.DEFAULT */                                    \
+    X(http_code_map)     /* exception class -> {"status": ..., "headers": ...} */           \
+    X(plain_conversions) /* Event.conversion_methods */                                     \
+    X(json_conversions)  /* JSONEvent.conversion_methods */                                 \
+    X(json_decode)       /* JSONDecoder(parse_constant=...).decode, strict */               \
+    X(xml_conversions)   /* XMLEvent.conversion_methods */                                  \
+    X(element_class)     /* stands for lxml.etree._Element */                               \
+    X(tree_class)        /* stands for lxml.etree._ElementTree */                           \
+    X(text_key)          /* "#text" */                                                      \
+    X(lxml_parser)       /* lxml, NULL until the first element is asked for; so all four */ \
+    X(lxml_fromstring)                                                                      \
+    X(lxml_tostring)                                                                        \
+    X(lxml_tostring_options)                                                                \
+    X(directors)    /* list of the running ones, of all threads */                          \
+    X(stop_handler) /* called by SIGINT and SIGTERM; NULL until a director is made */       \
+    X(old_handlers) /* signal number -> what our handler replaced */                        \
+    X(json_loads)   /* imported, as all below */                                            \
+    X(json_dumps)                                                                           \
+    X(deepcopy)                                                                             \
+    X(datetime)                                                                             \
+    X(http_status)  /* http.HTTPStatus */                                                   \
+    X(newobj)       /* copyreg.__newobj__ */                                                \
+    X(slotnames)    /* copyreg._slotnames */                                                \
+    X(event_vars)   /* compysition._eventvars.EventVars */                                  \
+    X(cron_trigger) /* apscheduler.triggers.cron.CronTrigger */                             \
     X(re_compile)
 
 enum { CPS_COPY_CACHE = 64 };
@@ -148,6 +164,8 @@ typedef struct CpsState {
     struct CpsEvent *free_events; /* memory of dead events, linked by their dict; see event/event.c */
     int free_event_count;
     unsigned int copied_plainly[CPS_COPY_CACHE]; /* version tags of types without copying of their own */
+    int lxml_access;                             /* what of lxml can be reached; see xml/lxml.c */
+    void (*lxml_adopt)(void);                    /* a function of lxml; NULL: not reached */
     CpsList log_files;                           /* CpsLogFile.link: those that are open in the process */
 } CpsState;
 
@@ -170,6 +188,9 @@ cps_state_of_type(PyTypeObject *type)
 /* Make the type of `spec` with `bases` (borrowed: NULL, a type, or a tuple of types), store it at *slot and add it to
  * the module under its own name when that does not begin with an underscore. Returns 0, or -1 with an exception set. */
 int cps_add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyObject *bases);
+
+/* Whether the method `name` of `type` is the C function itself, not overridden. */
+bool cps_method_is(PyTypeObject *type, PyObject *name, PyCFunction function);
 
 /* `attribute` of module `name`, imported on the first use and kept at *cache. Borrowed, or NULL with an exception set. */
 PyObject *cps_import(PyObject **cache, const char *name, const char *attribute);

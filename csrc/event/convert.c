@@ -3,6 +3,7 @@
 #include "event/format.h"
 #include "event/http.h"
 #include "event/logevent.h"
+#include "xml/dict.h"
 
 /* ---- the class of the result ---- */
 
@@ -156,26 +157,51 @@ share_parts(CpsState *state, CpsEvent *to, CpsEvent *from)
 
 /* ---- data ---- */
 
-/* Whether assigning data to `event` makes the JSON copy that cps_payload_share makes as well. */
+/* Whether data is assigned to `event` as its format does it by itself: then Python need not see the data on its way. */
 static bool
-copies_json(CpsState *state, CpsEvent *event)
+converts_as(CpsState *state, CpsEvent *event, PyObject *conversions)
 {
     PyObject *methods = PyObject_GetAttr((PyObject *)event, state->names.conversion_methods);
 
     PyErr_Clear();
     Py_XDECREF(methods);
-    return methods == state->json_conversions;
+    return methods == conversions;
+}
+
+/* The data of `from`, which is XML, as JSON. */
+static int
+convert_xml_to_json(CpsState *state, CpsEvent *to, CpsEvent *from)
+{
+    CpsXmlDocument *document = cps_payload_document(state, from->payload);
+    PyObject *data = document == NULL ? NULL : cps_xml_to_data(state, cps_xml_document_root(document));
+    int result = data == NULL ? -1 : cps_event_store_data(state, (PyObject *)to, data);
+
+    if (data == NULL) {
+        cps_format_raise(state);
+    }
+    Py_XDECREF(data);
+    cps_xml_document_unref(&document);
+    return result;
 }
 
 static int
 convert_data(CpsState *state, CpsEvent *to, CpsEvent *from)
 {
+    CpsDataKind kind = from->payload == NULL ? CPS_DATA_VALUE : (CpsDataKind)from->payload->kind;
+    bool to_json = converts_as(state, to, state->json_conversions);
+    bool to_xml = converts_as(state, to, state->xml_conversions);
     PyObject *data;
     int result;
 
-    if (from->payload != NULL && from->payload->kind == CPS_DATA_JSON && copies_json(state, to)) {
+    if ((kind == CPS_DATA_JSON && to_json) || (kind == CPS_DATA_XML && to_xml)) {
         to->payload = cps_payload_share(state, from->payload);
         return to->payload == NULL ? -1 : 0;
+    }
+    if (kind == CPS_DATA_JSON && to_xml) {
+        return cps_event_assign_data(state, (PyObject *)to, from->payload->value);
+    }
+    if (kind == CPS_DATA_XML && to_json) {
+        return convert_xml_to_json(state, to, from);
     }
     data = PyObject_GetAttr((PyObject *)from, state->names.data);
     result = data == NULL ? -1 : PyObject_SetAttr((PyObject *)to, state->names.data, data);

@@ -8,6 +8,7 @@
 #include "event/jsonevent.h"
 #include "event/logevent.h"
 #include "event/lookup.h"
+#include "event/xmlevent.h"
 
 #include <time.h>
 
@@ -675,7 +676,8 @@ cps_event_setup(PyObject *module, CpsState *state)
 {
     return cps_event_id_setup() < 0 || cps_eventstate_setup(module) < 0 || event_type_setup(module, state) < 0 ||
                    cps_format_setup(module, state) < 0 || cps_http_setup(module, state) < 0 ||
-                   cps_jsonevent_setup(module, state) < 0 || cps_logevent_setup(module, state) < 0
+                   cps_xmlevent_prepare(module, state) < 0 || cps_jsonevent_setup(module, state) < 0 ||
+                   cps_xmlevent_setup(module, state) < 0 || cps_logevent_setup(module, state) < 0
                ? -1
                : 0;
 }

@@ -15,17 +15,6 @@ typedef struct {
 /* ---- classes that have a copying of their own ---- */
 
 static bool
-method_is(PyTypeObject *type, PyObject *name, PyCFunction function)
-{
-    PyObject *method = PyObject_GetAttr((PyObject *)type, name);
-    bool same = method != NULL && Py_IS_TYPE(method, &PyMethodDescr_Type) &&
-                ((PyMethodDescrObject *)method)->d_method->ml_meth == function;
-
-    Py_XDECREF(method);
-    return same;
-}
-
-static bool
 reduces_as_object(CpsState *state, PyTypeObject *type)
 {
     PyObject *own = PyObject_GetAttr((PyObject *)type, state->names.__reduce_ex__);
@@ -41,9 +30,9 @@ reduces_as_object(CpsState *state, PyTypeObject *type)
 static bool
 pickles_plainly(CpsState *state, PyTypeObject *type)
 {
-    return method_is(type, state->names.__getstate__, cps_event_getstate) &&
-           method_is(type, state->names.__setstate__, cps_event_setstate) &&
-           method_is(type, state->names.__reduce__, cps_event_reduce) && reduces_as_object(state, type);
+    return cps_method_is(type, state->names.__getstate__, cps_event_getstate) &&
+           cps_method_is(type, state->names.__setstate__, cps_event_setstate) &&
+           cps_method_is(type, state->names.__reduce__, cps_event_reduce) && reduces_as_object(state, type);
 }
 
 /* Whether events of `type` are copied here. A type's version tag is its own and changes with the type, so the tags of the types
@@ -56,7 +45,7 @@ copies_plainly(CpsState *state, PyTypeObject *type)
     if (tag != 0 && state->copied_plainly[tag % CPS_COPY_CACHE] == tag) {
         return true;
     }
-    if (!method_is(type, state->names.__deepcopy__, cps_event_deepcopy_method) || !pickles_plainly(state, type)) {
+    if (!cps_method_is(type, state->names.__deepcopy__, cps_event_deepcopy_method) || !pickles_plainly(state, type)) {
         PyErr_Clear();
         return false;
     }

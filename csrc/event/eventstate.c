@@ -5,6 +5,7 @@
 #include "event/http.h"
 #include "event/jsonevent.h"
 #include "event/logevent.h"
+#include "event/xmldata.h"
 
 /* ---- from the event ---- */
 
@@ -104,17 +105,29 @@ cps_event_vars(PyObject *event, void *closure)
     return vars;
 }
 
+/* What stands for the data in a pickle. New, or NULL. */
+static PyObject *
+saved_data(CpsState *state, PyObject *event)
+{
+    CpsPayload *payload = ((CpsEvent *)event)->payload;
+    PyObject *data;
+
+    if (payload != NULL && payload->kind == CPS_DATA_XML) {
+        return cps_event_xml_text(state, event);
+    }
+    data = PyObject_GetAttr(event, state->names._data);
+    if (data != NULL && cps_format_of(state, Py_TYPE(event)) == CPS_FORMAT_JSON) {
+        Py_SETREF(data, cps_json_text(state, data));
+    }
+    return data;
+}
+
 PyObject *
 cps_event_getstate(PyObject *event, PyObject *unused)
 {
     CpsState *state = cps_state_of(event);
-    PyObject *data = PyObject_GetAttr(event, state->names._data);
-    PyObject *properties;
-
-    if (data != NULL && cps_format_of(state, Py_TYPE(event)) == CPS_FORMAT_JSON) {
-        Py_SETREF(data, cps_json_text(state, data));
-    }
-    properties = data == NULL ? NULL : collect(state, event, data);
+    PyObject *data = saved_data(state, event);
+    PyObject *properties = data == NULL ? NULL : collect(state, event, data);
     Py_XDECREF(data);
     return properties;
 }
@@ -153,8 +166,13 @@ restore_data(CpsState *state, PyObject *event, PyObject *data)
     PyObject *methods, *value;
     int result;
 
-    if (cps_format_of(state, Py_TYPE(event)) != CPS_FORMAT_JSON || !PyUnicode_Check(data)) {
+    CpsFormat format = cps_format_of(state, Py_TYPE(event));
+
+    if (format == CPS_FORMAT_PLAIN || !PyUnicode_Check(data)) {
         return cps_event_store_data(state, event, data);
+    }
+    if (format == CPS_FORMAT_XML) {
+        return cps_event_assign_data(state, event, data);
     }
     methods = PyObject_GetAttr(event, state->names.conversion_methods);
     if (methods == NULL) {

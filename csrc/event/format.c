@@ -1,11 +1,16 @@
 #include "event/format.h"
 
 #include "event/event.h"
+#include "event/xmldata.h"
+#include "xml/lxml.h"
 
 CpsFormat
 cps_format_of(CpsState *state, PyTypeObject *type)
 {
-    return PyType_IsSubtype(type, state->types.JSONFormatInterface) ? CPS_FORMAT_JSON : CPS_FORMAT_PLAIN;
+    if (PyType_IsSubtype(type, state->types.JSONFormatInterface)) {
+        return CPS_FORMAT_JSON;
+    }
+    return PyType_IsSubtype(type, state->types.XMLFormatInterface) ? CPS_FORMAT_XML : CPS_FORMAT_PLAIN;
 }
 
 /* ---- finding the conversion ---- */
@@ -86,9 +91,8 @@ methods_default(CpsState *state, PyObject *methods, PyObject *value, PyObject **
 
 /* ---- converting ---- */
 
-/* What a failed conversion raises. Returns NULL always. */
-static PyObject *
-raise_conversion_error(CpsState *state)
+PyObject *
+cps_format_raise(CpsState *state)
 {
     PyObject *error, *text;
     const char *what;
@@ -109,42 +113,74 @@ raise_conversion_error(CpsState *state)
     return NULL;
 }
 
-/* `value` as the class of `event` wants it. New, or NULL with an exception set. */
+/* The function that converts `value` for `event`. New, or NULL with an exception set. */
 static PyObject *
-convert(CpsState *state, PyObject *event, PyObject *methods, PyObject *value)
+conversion_of(CpsState *state, PyObject *event, PyObject *methods, PyObject *value)
 {
-    PyObject *function, *converted;
-    int found;
+    PyObject *function;
+    int found = methods_find(methods, value, &function);
 
-    if (methods == state->plain_conversions && PyDict_GET_SIZE(methods) == 0) {
-        return Py_NewRef(value);
-    }
-    found = methods_find(methods, value, &function);
     if (found == 0) {
         found = methods_default(state, methods, value, &function);
     }
     if (found < 0) {
-        return raise_conversion_error(state);
+        return cps_format_raise(state);
     }
     if (found == 0) {
         return cps_raise(state, CPS_INVALID_EVENT_DATA_MODIFICATION,
                          "Data of type '%S' was not valid for event type %S", Py_TYPE(value), Py_TYPE(event));
     }
-    converted = PyObject_CallOneArg(function, value);
-    Py_DECREF(function);
-    return converted != NULL ? converted : raise_conversion_error(state);
+    return function;
+}
+
+/* The kind of data that `value`, which may change, is in an event of this format. */
+static CpsDataKind
+data_kind(CpsFormat format, PyObject *value)
+{
+    if (format == CPS_FORMAT_XML) {
+        return cps_lxml_is_element(value) ? CPS_DATA_XML : CPS_DATA_OBJECT;
+    }
+    return format == CPS_FORMAT_JSON ? CPS_DATA_JSON : CPS_DATA_OBJECT;
+}
+
+/* New; NULL for None, or with an exception set. */
+static CpsPayload *
+make_payload(CpsState *state, CpsFormat format, PyObject *value)
+{
+    return value == Py_None ? NULL : cps_payload_new(state, value, data_kind(format, value));
 }
 
 int
 cps_event_store_data(CpsState *state, PyObject *event, PyObject *value)
 {
-    CpsPayload *payload = NULL;
+    CpsPayload *payload = make_payload(state, cps_format_of(state, Py_TYPE(event)), value);
 
-    if (value != Py_None) {
-        payload = cps_payload_new(state, value, cps_format_of(state, Py_TYPE(event)) == CPS_FORMAT_JSON);
-        if (payload == NULL) {
-            return -1;
-        }
+    if (payload == NULL && PyErr_Occurred()) {
+        return -1;
+    }
+    Py_XSETREF(((CpsEvent *)event)->payload, payload);
+    return 0;
+}
+
+/* Store what `function` makes of `value`. XML that Python has not seen stays out of its sight. */
+static int
+store_converted(CpsState *state, PyObject *event, PyObject *function, PyObject *value)
+{
+    CpsFormat format = cps_format_of(state, Py_TYPE(event));
+    CpsPayload *payload;
+
+    if (format == CPS_FORMAT_XML && cps_xml_is_conversion(function)) {
+        payload = cps_xml_payload(state, value);
+    }
+    else {
+        PyObject *converted = PyObject_CallOneArg(function, value);
+
+        payload = converted == NULL ? NULL : make_payload(state, format, converted);
+        Py_XDECREF(converted);
+    }
+    if (payload == NULL && PyErr_Occurred()) {
+        cps_format_raise(state);
+        return -1;
     }
     Py_XSETREF(((CpsEvent *)event)->payload, payload);
     return 0;
@@ -154,20 +190,22 @@ int
 cps_event_assign_data(CpsState *state, PyObject *event, PyObject *value)
 {
     PyObject *methods = PyObject_GetAttr(event, state->names.conversion_methods);
-    PyObject *converted;
     CpsPayload *payload; /* borrowed */
+    PyObject *function;
     int result;
 
     if (methods == NULL) {
         return -1;
     }
-    converted = convert(state, event, methods, value);
-    Py_DECREF(methods);
-    if (converted == NULL) {
-        return -1;
+    if (methods == state->plain_conversions && PyDict_GET_SIZE(methods) == 0) {
+        result = cps_event_store_data(state, event, value);
     }
-    result = cps_event_store_data(state, event, converted);
-    Py_DECREF(converted);
+    else {
+        function = conversion_of(state, event, methods, value);
+        result = function == NULL ? -1 : store_converted(state, event, function, value);
+        Py_XDECREF(function);
+    }
+    Py_DECREF(methods);
     payload = ((CpsEvent *)event)->payload;
     if (result == 0 && payload != NULL) {
         (void)cps_payload_settle(
@@ -213,12 +251,32 @@ cps_format_plain_conversions(PyObject *module)
 }
 
 int
+cps_format_add_conversion(PyObject *methods, PyObject *type, PyMethodDef *def, PyObject *module)
+{
+    PyObject *function = PyCFunction_New(def, module);
+    int result = function == NULL ? -1 : PyDict_SetItem(methods, type, function);
+
+    Py_XDECREF(function);
+    return result;
+}
+
+int
 cps_format_set_text(PyTypeObject *type, const char *name, const char *text)
 {
     PyObject *value = PyUnicode_FromString(text);
     int result = value == NULL ? -1 : PyObject_SetAttrString((PyObject *)type, name, value);
 
     Py_XDECREF(value);
+    return result;
+}
+
+int
+cps_format_add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyTypeObject *first, PyTypeObject *second)
+{
+    PyObject *bases = PyTuple_Pack(2, first, second);
+    int result = bases == NULL ? -1 : cps_add_type(module, slot, spec, bases);
+
+    Py_XDECREF(bases);
     return result;
 }
 

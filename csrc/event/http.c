@@ -46,7 +46,7 @@ dict_expose(CpsState *state, CpsPayload **payload_p)
     if (*payload_p == NULL) {
         PyObject *dict = PyDict_New();
 
-        *payload_p = dict == NULL ? NULL : cps_payload_new(state, dict, false);
+        *payload_p = dict == NULL ? NULL : cps_payload_new(state, dict, CPS_DATA_OBJECT);
         Py_XDECREF(dict);
         if (*payload_p == NULL) {
             return NULL;
@@ -58,7 +58,7 @@ dict_expose(CpsState *state, CpsPayload **payload_p)
 static int
 payload_store(CpsState *state, CpsPayload **payload_p, PyObject *value)
 {
-    CpsPayload *payload = cps_payload_new(state, value, false);
+    CpsPayload *payload = cps_payload_new(state, value, CPS_DATA_OBJECT);
 
     if (payload == NULL) {
         return -1;

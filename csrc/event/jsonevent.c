@@ -4,6 +4,7 @@
 #include "event/event.h"
 #include "event/format.h"
 #include "event/http.h"
+#include "event/xmldata.h"
 
 /* ---- text ---- */
 
@@ -100,6 +101,12 @@ json_from_none(PyObject *module, PyObject *none)
     return PyDict_New();
 }
 
+static PyObject *
+json_from_element(PyObject *module, PyObject *value)
+{
+    return cps_xml_element_data(PyModule_GetState(module), value);
+}
+
 static PyMethodDef from_text_def = {"json_from_text", json_from_text, METH_O,
                                     "json_from_text(text, /)\n--\n\nWhat a JSON text holds."};
 static PyMethodDef from_bytes_def = {"json_from_bytes", json_from_bytes, METH_O,
@@ -109,28 +116,25 @@ static PyMethodDef from_value_def = {
     "json_from_value(value, /)\n--\n\nA copy as json.dumps and json.loads would make it."};
 static PyMethodDef from_none_def = {"json_from_none", json_from_none, METH_O,
                                     "json_from_none(data, /)\n--\n\nAn empty dict."};
-
-static int
-add_conversion(PyObject *methods, PyTypeObject *type, PyMethodDef *def, PyObject *module)
-{
-    PyObject *function = PyCFunction_New(def, module);
-    int result = function == NULL ? -1 : PyDict_SetItem(methods, (PyObject *)type, function);
-
-    Py_XDECREF(function);
-    return result;
-}
+static PyMethodDef from_element_def = {"json_from_element", json_from_element, METH_O,
+                                       "json_from_element(element, /)\n--\n\n"
+                                       "The data of an lxml element or element tree, as xmltodict.parse gives it."};
 
 static PyObject *
 json_conversions(PyObject *module)
 {
+    CpsState *state = PyModule_GetState(module);
     PyObject *methods = PyDict_New();
 
-    if (methods != NULL && (add_conversion(methods, &PyUnicode_Type, &from_text_def, module) < 0 ||
-                            add_conversion(methods, &PyBytes_Type, &from_bytes_def, module) < 0 ||
-                            add_conversion(methods, &PyDict_Type, &from_value_def, module) < 0 ||
-                            add_conversion(methods, &PyODict_Type, &from_value_def, module) < 0 ||
-                            add_conversion(methods, &PyList_Type, &from_value_def, module) < 0 ||
-                            add_conversion(methods, Py_TYPE(Py_None), &from_none_def, module) < 0)) {
+    if (methods != NULL &&
+        (cps_format_add_conversion(methods, (PyObject *)&PyUnicode_Type, &from_text_def, module) < 0 ||
+         cps_format_add_conversion(methods, (PyObject *)&PyBytes_Type, &from_bytes_def, module) < 0 ||
+         cps_format_add_conversion(methods, (PyObject *)&PyDict_Type, &from_value_def, module) < 0 ||
+         cps_format_add_conversion(methods, (PyObject *)&PyODict_Type, &from_value_def, module) < 0 ||
+         cps_format_add_conversion(methods, (PyObject *)&PyList_Type, &from_value_def, module) < 0 ||
+         cps_format_add_conversion(methods, (PyObject *)Py_TYPE(Py_None), &from_none_def, module) < 0 ||
+         cps_format_add_conversion(methods, state->element_class, &from_element_def, module) < 0 ||
+         cps_format_add_conversion(methods, state->tree_class, &from_element_def, module) < 0)) {
         Py_CLEAR(methods);
     }
     return methods;
@@ -239,24 +243,14 @@ static PyType_Spec jsonhttpevent_spec = {
     .slots = jsonhttpevent_slots,
 };
 
-static int
-add_type_of_two(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyTypeObject *first, PyTypeObject *second)
-{
-    PyObject *bases = PyTuple_Pack(2, first, second);
-    int result = bases == NULL ? -1 : cps_add_type(module, slot, spec, bases);
-
-    Py_XDECREF(bases);
-    return result;
-}
-
 int
 cps_jsonevent_setup(PyObject *module, CpsState *state)
 {
     return json_format_setup(module, state) < 0 ||
-                   add_type_of_two(module, &state->types.JSONEvent, &jsonevent_spec, state->types.JSONFormatInterface,
-                                   state->types.Event) < 0 ||
-                   add_type_of_two(module, &state->types.JSONHttpEvent, &jsonhttpevent_spec, state->types.JSONEvent,
-                                   state->types.HttpEvent) < 0
+                   cps_format_add_type(module, &state->types.JSONEvent, &jsonevent_spec,
+                                       state->types.JSONFormatInterface, state->types.Event) < 0 ||
+                   cps_format_add_type(module, &state->types.JSONHttpEvent, &jsonhttpevent_spec, state->types.JSONEvent,
+                                       state->types.HttpEvent) < 0
                ? -1
                : 0;
 }

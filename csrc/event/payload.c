@@ -1,5 +1,7 @@
 #include "event/payload.h"
 
+#include "xml/lxml.h"
+
 /* The cycle collector learns of the payload only when its value may take part in a cycle: Python code must
  * have had it in its hands for that, or it is of a kind that nobody looked into. */
 static CpsPayload *
@@ -11,6 +13,7 @@ payload_create(CpsState *state, PyObject *value, CpsDataKind kind, bool exposed)
         return NULL;
     }
     payload->value = Py_NewRef(value);
+    payload->document = NULL;
     payload->kind = kind;
     payload->exposed = exposed;
     if (exposed || kind == CPS_DATA_OBJECT) {
@@ -31,7 +34,10 @@ payload_traverse(PyObject *self, visitproc visit, void *arg)
 static int
 payload_clear(PyObject *self)
 {
-    Py_SETREF(((CpsPayload *)self)->value, Py_NewRef(Py_None));
+    CpsPayload *payload = (CpsPayload *)self;
+
+    cps_xml_document_unref(&payload->document);
+    Py_SETREF(payload->value, Py_NewRef(Py_None));
     return 0;
 }
 
@@ -41,6 +47,7 @@ payload_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
 
     PyObject_GC_UnTrack(self);
+    cps_xml_document_unref(&((CpsPayload *)self)->document);
     Py_DECREF(((CpsPayload *)self)->value);
     PyObject_GC_Del(self);
     Py_DECREF(type);
@@ -66,16 +73,131 @@ cps_payload_setup(PyObject *module, CpsState *state)
     return cps_add_type(module, &state->types.Payload, &payload_spec, NULL);
 }
 
+/* ---- payloads ---- */
+
 CpsPayload *
-cps_payload_new(CpsState *state, PyObject *value, bool json)
+cps_payload_new(CpsState *state, PyObject *value, CpsDataKind kind)
 {
-    if (cps_immutable(value)) {
-        return payload_create(state, value, CPS_DATA_VALUE, false);
-    }
-    return payload_create(state, value, json ? CPS_DATA_JSON : CPS_DATA_OBJECT, true);
+    bool immutable = cps_immutable(value);
+
+    return payload_create(state, value, immutable ? CPS_DATA_VALUE : kind, !immutable);
 }
 
-/* A copy of `payload` that nobody else has. New, or NULL. */
+CpsPayload *
+cps_payload_from_document(CpsState *state, CpsXmlDocument **document_p)
+{
+    CpsPayload *payload = payload_create(state, Py_None, CPS_DATA_XML, false);
+
+    if (payload == NULL) {
+        cps_xml_document_unref(document_p);
+        return NULL;
+    }
+    payload->document = *document_p;
+    *document_p = NULL;
+    return payload;
+}
+
+/* ---- XML ---- */
+
+/* Whether who has the payload is the only one who can read its document. */
+static bool
+exclusive(CpsPayload *payload)
+{
+    return Py_REFCNT(payload) == 1 && (payload->document == NULL || payload->document->references == 1);
+}
+
+CpsXmlDocument *
+cps_payload_document(CpsState *state, CpsPayload *payload)
+{
+    if (payload->kind != CPS_DATA_XML) {
+        return NULL;
+    }
+    if (!cps_payload_settle(payload)) {
+        return cps_lxml_copy(state, payload->value);
+    }
+    if (payload->document == NULL) {
+        payload->document = cps_lxml_document(state, payload->value);
+    }
+    return payload->document == NULL ? NULL : cps_xml_document_ref(payload->document);
+}
+
+static void
+set_exposed(CpsPayload *payload)
+{
+    payload->exposed = true;
+    if (!PyObject_GC_IsTracked((PyObject *)payload)) {
+        PyObject_GC_Track(payload);
+    }
+}
+
+/* Make the element of a payload that nobody else can read, when it has none, and leave it alone there. Returns 0, or -1 with an
+ * exception set. */
+static int
+keep_element(CpsState *state, CpsPayload *payload)
+{
+    PyObject *element;
+
+    if (payload->value == Py_None) {
+        element = cps_lxml_element(state, &payload->document);
+        if (element == NULL) {
+            return -1;
+        }
+        Py_SETREF(payload->value, element);
+    }
+    cps_xml_document_unref(&payload->document);
+    set_exposed(payload);
+    return 0;
+}
+
+/* A payload with a copy, as an element, of what others read. New, or NULL. */
+static CpsPayload *
+copy_element(CpsState *state, CpsPayload *payload)
+{
+    CpsXmlDocument *document = cps_payload_document(state, payload);
+    PyObject *element = document == NULL ? NULL : cps_lxml_element(state, &document);
+    CpsPayload *copy = element == NULL ? NULL : cps_payload_new(state, element, CPS_DATA_XML);
+
+    Py_XDECREF(element);
+    cps_xml_document_unref(&document);
+    return copy;
+}
+
+static PyObject *
+expose_element(CpsState *state, CpsPayload **payload_p)
+{
+    CpsPayload *payload = *payload_p;
+
+    if (!payload->exposed && !exclusive(payload)) {
+        payload = copy_element(state, payload);
+        if (payload == NULL) {
+            return NULL;
+        }
+        Py_SETREF(*payload_p, payload);
+    }
+    else if (!payload->exposed) {
+        PyObject *element;
+        int result;
+
+        Py_INCREF(payload); /* lxml may run code, of an element class, that drops it */
+        result = keep_element(state, payload);
+        element = result < 0 ? NULL : Py_NewRef(payload->value);
+        Py_DECREF(payload);
+        return element;
+    }
+    return Py_NewRef(payload->value);
+}
+
+/* ---- sharing and exposing ---- */
+
+static CpsPayload *
+snapshot_document(CpsState *state, CpsPayload *payload)
+{
+    CpsXmlDocument *document = cps_lxml_copy(state, payload->value);
+
+    return document == NULL ? NULL : cps_payload_from_document(state, &document);
+}
+
+/* A copy of a payload that is no XML. New, or NULL. */
 static CpsPayload *
 payload_snapshot(CpsState *state, CpsPayload *payload, CpsCopyScope *scope)
 {
@@ -92,7 +214,9 @@ payload_snapshot(CpsState *state, CpsPayload *payload, CpsCopyScope *scope)
 bool
 cps_payload_settle(CpsPayload *payload)
 {
-    if (payload->exposed && cps_private(payload->value, payload->kind == CPS_DATA_JSON)) {
+    if (payload->exposed &&
+        (payload->kind == CPS_DATA_XML ? cps_lxml_private(cps_state_of((PyObject *)payload), payload->value)
+                                       : cps_private(payload->value, payload->kind == CPS_DATA_JSON))) {
         payload->exposed = false;
     }
     return !payload->exposed;
@@ -101,7 +225,10 @@ cps_payload_settle(CpsPayload *payload)
 CpsPayload *
 cps_payload_share_in(CpsState *state, CpsPayload *payload, CpsCopyScope *scope)
 {
-    return cps_payload_settle(payload) ? (CpsPayload *)Py_NewRef(payload) : payload_snapshot(state, payload, scope);
+    if (cps_payload_settle(payload)) {
+        return (CpsPayload *)Py_NewRef(payload);
+    }
+    return payload->kind == CPS_DATA_XML ? snapshot_document(state, payload) : payload_snapshot(state, payload, scope);
 }
 
 CpsPayload *
@@ -115,6 +242,9 @@ cps_payload_expose(CpsState *state, CpsPayload **payload_p)
 {
     CpsPayload *payload = *payload_p;
 
+    if (payload->kind == CPS_DATA_XML) {
+        return expose_element(state, payload_p);
+    }
     if (payload->kind != CPS_DATA_VALUE && !payload->exposed) {
         if (Py_REFCNT(payload) > 1) {
             payload = payload_snapshot(state, payload, NULL);
@@ -123,10 +253,7 @@ cps_payload_expose(CpsState *state, CpsPayload **payload_p)
             }
             Py_SETREF(*payload_p, payload);
         }
-        payload->exposed = true;
-        if (!PyObject_GC_IsTracked((PyObject *)payload)) {
-            PyObject_GC_Track(payload);
-        }
+        set_exposed(payload);
     }
     return Py_NewRef(payload->value);
 }

@@ -1,0 +1,94 @@
+#include "xml/text.h"
+
+#include <stdlib.h>
+
+/* Releasing the GIL costs about as much as parsing this many bytes. */
+enum { LONG_TEXT = 16384 };
+
+PyObject *
+cps_xml_error_text(const CpsXmlError *error)
+{
+    if (error->line <= 0) {
+        return PyUnicode_DecodeUTF8(error->message, (Py_ssize_t)strlen(error->message), "replace");
+    }
+    if (error->column <= 0) {
+        return PyUnicode_FromFormat("%s, line %d", error->message, error->line);
+    }
+    return PyUnicode_FromFormat("%s, line %d, column %d", error->message, error->line, error->column);
+}
+
+void *
+cps_xml_raise(const CpsXmlErrors *errors)
+{
+    const CpsXmlError *first = cps_xml_errors_first(errors);
+    PyObject *message;
+
+    if (first == NULL) {
+        return PyErr_NoMemory();
+    }
+    message = cps_xml_error_text(first);
+    if (message != NULL) {
+        PyErr_SetObject(PyExc_SyntaxError, message);
+        Py_DECREF(message);
+    }
+    return NULL;
+}
+
+void *
+cps_xml_raise_copy(bool too_deep)
+{
+    if (!too_deep) {
+        return PyErr_NoMemory();
+    }
+    return PyErr_Format(PyExc_ValueError, "XML is nested more than %d levels deep", CPS_XML_MAX_DEPTH);
+}
+
+static CpsXmlDocument *
+parse(const char *text, Py_ssize_t length, int flags, CpsXmlErrors *errors)
+{
+    CpsXmlDocument *document;
+
+    if (length < LONG_TEXT) {
+        return cps_xml_parse(text, (size_t)length, flags, errors);
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    document = cps_xml_parse(text, (size_t)length, flags, errors);
+    Py_END_ALLOW_THREADS;
+    return document;
+}
+
+CpsXmlDocument *
+cps_xml_from_text(PyObject *text)
+{
+    CpsXmlErrors errors = {0};
+    CpsXmlDocument *document;
+    Py_ssize_t length;
+
+    if (PyBytes_Check(text)) {
+        document = parse(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), 0, &errors);
+    }
+    else {
+        const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length); /* kept by the str, or NULL */
+
+        if (utf8 == NULL) {
+            return NULL;
+        }
+        document = parse(utf8, length, CPS_XML_UTF8, &errors);
+    }
+    if (document == NULL) {
+        cps_xml_raise(&errors);
+    }
+    cps_xml_errors_free(&errors);
+    return document;
+}
+
+PyObject *
+cps_xml_to_text(xmlNode *element, int flags)
+{
+    size_t length = 0;
+    char *text = cps_xml_serialize(element, flags, &length);
+    PyObject *result = text == NULL ? PyErr_NoMemory() : PyUnicode_DecodeUTF8(text, (Py_ssize_t)length, "replace");
+
+    free(text);
+    return result;
+}

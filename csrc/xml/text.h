@@ -1,0 +1,25 @@
+/* text.h: XML text in Python's hands: str and bytes to documents and back, and errors as exceptions. */
+#ifndef CPS_XML_TEXT_H
+#define CPS_XML_TEXT_H
+
+#include "compat.h"
+#include "xml/parse.h"
+#include "xml/serialize.h"
+
+/* The document in `text`, a str or bytes; the GIL is released while a long one is parsed. New; NULL with SyntaxError set (message,
+ * line and column; ValueError for text that is no Unicode). */
+CpsXmlDocument *cps_xml_from_text(PyObject *text);
+
+/* The element as a str. New, or NULL with MemoryError set. */
+PyObject *cps_xml_to_text(xmlNode *element, int flags);
+
+/* "message, line 3, column 5", as far as they are known: a new str, or NULL with MemoryError set. */
+PyObject *cps_xml_error_text(const CpsXmlError *error);
+
+/* Raise SyntaxError for the first error that is more than a warning, or MemoryError when there is none. Returns NULL always. */
+void *cps_xml_raise(const CpsXmlErrors *errors);
+
+/* Raise ValueError for a tree deeper than CPS_XML_MAX_DEPTH, or MemoryError. Returns NULL always. */
+void *cps_xml_raise_copy(bool too_deep);
+
+#endif
