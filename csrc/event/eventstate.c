@@ -128,6 +128,7 @@ cps_event_getstate(PyObject *event, PyObject *unused)
     CpsState *state = cps_state_of(event);
     PyObject *data = saved_data(state, event);
     PyObject *properties = data == NULL ? NULL : collect(state, event, data);
+
     Py_XDECREF(data);
     return properties;
 }
@@ -163,10 +164,9 @@ cps_event_reduce(PyObject *event, PyObject *unused)
 static int
 restore_data(CpsState *state, PyObject *event, PyObject *data)
 {
+    CpsFormat format = cps_format_of(state, Py_TYPE(event));
     PyObject *methods, *value;
     int result;
-
-    CpsFormat format = cps_format_of(state, Py_TYPE(event));
 
     if (format == CPS_FORMAT_PLAIN || !PyUnicode_Check(data)) {
         return cps_event_store_data(state, event, data);
