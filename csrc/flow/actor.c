@@ -3,6 +3,7 @@
 #include "event/event.h"
 #include "flow/flag.h"
 #include "flow/graph.h"
+#include "flow/job.h"
 #include "flow/threads.h"
 #include "loop/fiber.h"
 #include "loop/worker.h"
@@ -230,6 +231,7 @@ actor_stop_method(PyObject *op, PyObject *Py_UNUSED(ignored))
         Py_RETURN_NONE;
     }
     self->stopped = true;
+    (void)cps_jobs_abandon(self);
     status = actor_call_hook(self, self->state->names.post_hook, self->state->names.postHook);
     if (self->rt != NULL) {
         cps_runtime_release(self->rt);
@@ -460,6 +462,7 @@ actor_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwa
     cps_list_init(&self->pending);
     cps_list_init(&self->blockers);
     cps_list_init(&self->retries);
+    cps_list_init(&self->jobs);
     self->name = Py_NewRef(Py_None);
     self->ledger = cps_ledger_new();
     if (self->ledger == NULL) {

@@ -8,6 +8,7 @@
 #include "loop/runtime.h"
 
 typedef struct CpsActor CpsActor;
+typedef struct CpsConsume CpsConsume; /* flow/consume.h */
 
 /* What a built-in actor brings. One static const table per type, set at the start of its tp_init. */
 typedef struct {
@@ -15,6 +16,9 @@ typedef struct {
      * cps_actor_send keeps what a full queue refuses, and the actor sleeps until it is gone. A type that has it lists
      * CPS_CONSUME_METHOD in its methods; a Python subclass that overrides consume is called instead. */
     int (*consume)(CpsActor *self, CpsInbox *inbox, PyObject *event);
+    /* Optional. Called instead of consume for an event that comes from a queue: when the work is worth it, begins a job by
+     * cps_job_start (flow/job.h) and returns 1, else 0: consume is called. -1 with an exception set. */
+    int (*start_job)(CpsActor *self, CpsConsume *consume);
     /* Optional, for sources. Called after pre_hook; returns 0, or -1 with an exception set. */
     int (*start_source)(CpsActor *self);
     /* Optional. No new events from now on; called before the drain. Must be safe to call twice. */
@@ -77,7 +81,9 @@ struct CpsActor {
     Py_ssize_t graph_index;       /* scratch of cps_graph_mark */
     Py_ssize_t size, concurrency; /* concurrency 0: no limit */
     Py_ssize_t running;           /* consumes under way */
-    CpsList retries;              /* rescued events that wait for their second; see consume.c */
+    CpsList retries;              /* rescued events that wait for their second; see failed.c */
+    CpsList jobs;                 /* CpsJob.link */
+    int jobs_running;             /* those that the thread pool has */
     long max_rescue;
     bool blocking_consume, rescue;
     bool c_consume; /* ops->consume is what runs */

@@ -1,25 +1,11 @@
 /* Consuming: an inbox in the ready ring is run by a worker, event by event. */
+#include "flow/consume.h"
+
 #include "event/event.h"
-#include "flow/actor.h"
 #include "flow/graph.h"
-#include "loop/fiber.h"
-#include "loop/timer.h"
-#include "loop/wait.h"
-#include "loop/worker.h"
+#include "flow/job.h"
 
-enum {
-    SAMPLE_EVERY = 64, /* of that many consumes, one is timed */
-    ROOM_SECONDS = 1,  /* how long a consume that got QueueFull waits before its event is tried again anyway */
-    RESCUE_SECONDS = 1,
-};
-
-/* An event that failed and is tried again a little later. */
-typedef struct {
-    CpsLink link; /* in CpsActor.retries */
-    CpsTimer *timer;
-    CpsQueue *queue; /* owned */
-    PyObject *event; /* owned; its delivery counts */
-} CpsRetry;
+enum { SAMPLE_EVERY = 64 }; /* of that many consumes, one is timed */
 
 /* --- scheduling --------------------------------------------------------------------------------------------------------------------- */
 
@@ -31,7 +17,7 @@ inbox_may_take(const CpsInbox *inbox)
     return actor->rt != NULL && actor->started && cps_queue_length(inbox->queue) > 0 &&
            (actor->concurrency == 0 || actor->running < actor->concurrency) &&
            (!actor->blocking_consume || inbox->running == 0) && cps_list_empty(&actor->pending) &&
-           (inbox->gate == NULL || inbox->gate->inside < inbox->gate->limit);
+           actor->jobs_running < CPS_JOBS_LIMIT && (inbox->gate == NULL || inbox->gate->inside < inbox->gate->limit);
 }
 
 void
@@ -64,203 +50,13 @@ inbox_again(CpsReady *ready)
     cps_inbox_schedule((CpsInbox *)ready);
 }
 
-/* --- failing -------------------------------------------------------------------------------------------------------------------------- */
-
-/* The traceback of `exc` as text. New, or NULL with an exception set. */
-static PyObject *
-consume_traceback(PyObject *exc)
-{
-    PyObject *module = PyImport_ImportModule("traceback");
-    PyObject *lines = module == NULL ? NULL : PyObject_CallMethod(module, "format_exception", "O", exc);
-    PyObject *empty = lines == NULL ? NULL : PyUnicode_FromString("");
-    PyObject *text = empty == NULL ? NULL : PyUnicode_Join(empty, lines);
-
-    Py_XDECREF(module);
-    Py_XDECREF(lines);
-    Py_XDECREF(empty);
-    return text;
-}
-
-static void
-retry_free(CpsRetry *retry)
-{
-    cps_link_remove(&retry->link);
-    cps_timer_cancel(&retry->timer);
-    Py_DECREF((PyObject *)retry->queue);
-    Py_DECREF(retry->event);
-    PyMem_Free(retry);
-}
-
-static void
-retry_on_timer(CpsTimer *Py_UNUSED(timer), void *context)
-{
-    CpsRetry *retry = context;
-    PyObject *event = Py_NewRef(retry->event);
-    CpsLineage *lineage = cps_lineage_ref(((CpsEvent *)event)->lineage);
-
-    retry->timer = NULL;
-    if (cps_queue_push(retry->queue, &event) < 0) {
-        PyErr_WriteUnraisable((PyObject *)retry->queue);
-        Py_DECREF(event);
-    }
-    if (lineage != NULL) {
-        cps_lineage_end(lineage, CPS_FATE_CONSUMED); /* the queue counts it now */
-    }
-    cps_lineage_unref(lineage);
-    retry_free(retry);
-}
-
-/* Put the event back on its queue in a second. Returns 0, or -1 with an exception set. */
-static int
-consume_retry_later(CpsActor *self, CpsQueue *queue, PyObject *event)
-{
-    CpsRetry *retry = PyMem_Calloc(1, sizeof(*retry));
-
-    if (retry == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    retry->timer = self->rt == NULL ? NULL : cps_timer_start(self->rt, RESCUE_SECONDS, retry_on_timer, retry);
-    if (retry->timer == NULL) {
-        PyMem_Free(retry);
-        return -1;
-    }
-    retry->queue = (CpsQueue *)Py_NewRef((PyObject *)queue);
-    retry->event = Py_NewRef(event);
-    cps_list_append(&self->retries, &retry->link);
-    if (((CpsEvent *)event)->lineage != NULL) {
-        cps_lineage_deliver(((CpsEvent *)event)->lineage);
-    }
-    self->counters.rescued++;
-    return 0;
-}
-
-/* Whether the event is tried again: it then is on its way. 1, 0, or -1 with an exception set. */
-static int
-consume_rescue(CpsActor *self, CpsQueue *queue, PyObject *event)
-{
-    PyObject *name, *tried;
-    long count = 0;
-
-    if (!self->rescue || queue == NULL || !cps_event_check(self->state, event)) {
-        return 0;
-    }
-    name = PyUnicode_FromFormat("%S_rescue_num", self->name);
-    if (name == NULL || PyObject_GetOptionalAttr(event, name, &tried) < 0) {
-        Py_XDECREF(name);
-        return -1;
-    }
-    if (tried != NULL) {
-        count = PyLong_AsLong(tried);
-        Py_DECREF(tried);
-    }
-    if (count >= self->max_rescue || PyErr_Occurred()) {
-        Py_DECREF(name);
-        return PyErr_Occurred() ? -1 : 0;
-    }
-    tried = PyLong_FromLong(count + 1);
-    count = tried == NULL ? -1 : PyObject_SetAttr(event, name, tried);
-    Py_DECREF(name);
-    Py_XDECREF(tried);
-    return count < 0 || consume_retry_later(self, queue, event) < 0 ? -1 : 1;
-}
-
-static void
-consume_log_exception(CpsActor *self, PyObject *event, PyObject *exc)
-{
-    PyObject *text;
-
-    if (!cps_log_enabled(self->logger, CPS_LOG_WARNING)) {
-        return;
-    }
-    text = consume_traceback(exc);
-    if (text == NULL) {
-        PyErr_WriteUnraisable((PyObject *)self);
-        return;
-    }
-    cps_log(self->logger, CPS_LOG_WARNING, event, "Event exception caught: %S", text);
-    Py_DECREF(text);
-}
-
-/* QueueFull from a put that did not want to wait: wait for room, then the event is tried again. 1 when that is so, 0 when the
- * error takes the error path, -1 with an exception set. */
-static int
-consume_wait_for_room(CpsActor *self, CpsQueue *inbox_queue, PyObject *event, PyObject *exc)
-{
-    PyObject *full, *own;
-    int status = 0;
-
-    if (inbox_queue == NULL || !cps_error_is(self->state, exc, CPS_QUEUE_FULL)) {
-        return 0;
-    }
-    full = PyObject_GetAttrString(exc, "queue");
-    if (full == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-    if (PyObject_TypeCheck(full, self->state->types.Queue) && ((CpsQueue *)full)->on_full != CPS_ON_FULL_FAIL) {
-        status = cps_queue_wait_for_room((CpsQueue *)full, ROOM_SECONDS);
-        own = Py_NewRef(event);
-        if (status >= 0 && cps_queue_push(inbox_queue, &own) < 0) {
-            status = -1;
-        }
-        Py_XDECREF(own);
-        status = status < 0 ? -1 : 1;
-    }
-    Py_DECREF(full);
-    return status;
-}
-
-/* The exception that is set came out of a consume: decide what becomes of the event. `refused`: it was logged already, and
- * trying again would not help. Leaves none set. Returns how the delivery ended. */
-static CpsFate
-consume_failed(CpsActor *self, CpsQueue *queue, PyObject *event, CpsWorker *worker, bool refused)
-{
-    PyObject *exc;
-    int handled = 0;
-
-    if (cps_fiber_exit_raised()) {
-        PyErr_Clear();
-        if (worker != NULL) {
-            cps_worker_end_soon(worker);
-        }
-        return CPS_FATE_REPORTED;
-    }
-    if (!PyErr_ExceptionMatches(PyExc_Exception)) {
-        self->counters.errors++;
-        cps_runtime_raise_in_main(cps_runtime_peek());
-        return CPS_FATE_FAILED;
-    }
-    exc = PyErr_GetRaisedException(); /* new */
-    if (!refused) {
-        handled = consume_wait_for_room(self, queue, event, exc);
-    }
-    if (handled == 0 && cps_error_is(self->state, exc, CPS_INVALID_ACTOR_INPUT)) {
-        cps_log(self->logger, CPS_LOG_ERROR, event, "Invalid input detected: %S", exc);
-    }
-    else if (handled == 0 && !refused) {
-        consume_log_exception(self, event, exc);
-        handled = consume_rescue(self, queue, event);
-    }
-    if (handled < 0) {
-        PyErr_WriteUnraisable((PyObject *)self);
-    }
-    if (handled <= 0) {
-        cps_actor_fail(self, event, exc);
-    }
-    Py_DECREF(exc);
-    return handled > 0 ? CPS_FATE_CONSUMED : CPS_FATE_FAILED;
-}
-
 /* --- one event ------------------------------------------------------------------------------------------------------------------------ */
 
-enum { REFUSED = -2 };
-
-/* The event as the actor wants it: *event_p may be replaced. Returns 0, -1 with an exception set, or REFUSED with one that has
- * been logged when it can never become that. */
+/* The event as the actor wants it: it may be replaced. Returns 0, or -1 with an exception set. */
 static int
-consume_convert(CpsActor *self, PyObject **event_p)
+consume_convert(CpsActor *self, CpsConsume *consume)
 {
+    PyObject **event_p = &consume->event;
     PyObject *first = PyTuple_GET_ITEM(self->input_types, 0);
     PyObject *converted;
     int fits = PyObject_IsInstance(*event_p, self->input_types);
@@ -280,7 +76,7 @@ consume_convert(CpsActor *self, PyObject **event_p)
         if (PyErr_ExceptionMatches(self->state->errors[CPS_INVALID_EVENT_CONVERSION])) {
             cps_log(self->logger, CPS_LOG_ERROR, *event_p, "Event was of type '%S', expected '%S'", Py_TYPE(*event_p),
                     self->input_types);
-            return REFUSED;
+            consume->refused = true;
         }
         return -1;
     }
@@ -322,35 +118,14 @@ consume_check_required(CpsActor *self, PyObject *event)
     return status;
 }
 
-/* consume(event, origin=..., origin_queue=...). Returns 0, or -1 with an exception set. */
+/* Let the event in: it may be replaced. Returns 0, or -1 with an exception set. */
 static int
-consume_call(CpsActor *self, CpsInbox *inbox, PyObject *event)
+consume_admit(CpsActor *self, CpsConsume *consume)
 {
-    PyObject *args[4] = {(PyObject *)self, event, inbox->queue->name, (PyObject *)inbox->queue};
-    PyObject *result;
-
-    if (self->c_consume) {
-        return self->ops->consume(self, inbox, event);
-    }
-    result = PyObject_VectorcallMethod(self->state->names.consume, args, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
-                                       self->state->consume_kwnames);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
-/* Returns as consume_convert. */
-static int
-consume_take(CpsActor *self, CpsInbox *inbox, PyObject **event_p)
-{
-    int converted = Py_TYPE(*event_p) == self->accepted ? 0 : consume_convert(self, event_p);
-
-    if (converted < 0) {
-        return converted;
-    }
-    if (self->required != NULL && consume_check_required(self, *event_p) < 0) {
+    if (Py_TYPE(consume->event) != self->accepted && consume_convert(self, consume) < 0) {
         return -1;
     }
-    return consume_call(self, inbox, *event_p);
+    return self->required == NULL ? 0 : consume_check_required(self, consume->event);
 }
 
 /* Count the delivery of an event that was put on the queue without an actor. Returns 0 or -1. */
@@ -369,37 +144,37 @@ consume_adopt(CpsActor *self, PyObject *event)
     return 0;
 }
 
-/* The delivery has ended: tell its lineage, and let others in. */
-static void
-consume_end(CpsActor *self, CpsInbox *inbox, CpsQueue *queue, CpsLineage *lineage, CpsFate fate, bool kept)
+/* Returns 0, or -1 with an exception set. When a job has begun, *consume is the job's, and its event NULL here. */
+static int
+consume_call_c(CpsActor *self, CpsConsume *consume)
 {
-    self->running--;
-    inbox->running--;
-    cps_queue_left(queue);
-    if (inbox->gate != NULL) {
-        cps_graph_part_left(inbox->gate);
-    }
-    if (lineage != NULL && kept) {
-        cps_lineage_keep(lineage);
-    }
-    else if (lineage != NULL) {
-        cps_lineage_end(lineage, fate);
-    }
+    int started = self->ops->start_job == NULL ? 0 : self->ops->start_job(self, consume);
+
+    return started == 0 ? self->ops->consume(self, consume->inbox, consume->event) : started < 0 ? -1 : 0;
 }
 
-/* Consume one event. Steals it. */
-static void
-inbox_consume(CpsInbox *inbox, PyObject *event, CpsWorker *worker)
+/* consume(event, origin=..., origin_queue=...). Returns 0, or -1 with an exception set. */
+static int
+consume_call(CpsActor *self, CpsConsume *consume)
+{
+    PyObject *args[4] = {(PyObject *)self, consume->event, consume->queue->name, (PyObject *)consume->queue};
+    PyObject *result;
+
+    if (self->c_consume) {
+        return consume_call_c(self, consume);
+    }
+    result = PyObject_VectorcallMethod(self->state->names.consume, args, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                       self->state->consume_kwnames);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
+int
+cps_consume_begin(CpsConsume *consume, CpsInbox *inbox, PyObject *event, CpsWorker *worker)
 {
     CpsActor *self = inbox->actor;
-    CpsQueue *queue = (CpsQueue *)Py_NewRef((PyObject *)inbox->queue);
-    CpsDelivery *delivery = cps_worker_delivery(worker);
-    bool is_event = cps_event_check(self->state, event) && !queue->carries_log;
-    CpsLineage *lineage;
-    CpsFate fate = CPS_FATE_CONSUMED;
-    bool sampled = ++self->counters.in % SAMPLE_EVERY == 0;
-    uint64_t start = sampled ? uv_hrtime() : 0;
-    int taken;
+    bool of_log = inbox->queue->carries_log;
+    bool is_event = !of_log && cps_event_check(self->state, event);
 
     self->running++;
     inbox->running++;
@@ -409,22 +184,60 @@ inbox_consume(CpsInbox *inbox, PyObject *event, CpsWorker *worker)
     if (is_event && consume_adopt(self, event) < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
     }
-    lineage = is_event ? cps_lineage_ref(((CpsEvent *)event)->lineage) : NULL;
-    *delivery = (CpsDelivery){.lineage = lineage, .active = true, .of_log = queue->carries_log};
-    taken = consume_take(self, inbox, &event);
-    if (taken < 0) {
-        fate = consume_failed(self, queue, event, worker, taken == REFUSED);
-    }
-    if (sampled) {
-        self->counters.working_ns += uv_hrtime() - start;
+    *consume = (CpsConsume){
+        .inbox = inbox,
+        .event = event,
+        .queue = (CpsQueue *)Py_NewRef((PyObject *)inbox->queue),
+        .lineage = is_event ? cps_lineage_ref(((CpsEvent *)event)->lineage) : NULL,
+        .start = ++self->counters.in % SAMPLE_EVERY == 0 ? uv_hrtime() : 0,
+    };
+    *cps_worker_delivery(worker) = (CpsDelivery){.lineage = consume->lineage, .active = true, .of_log = of_log};
+    return consume_admit(self, consume);
+}
+
+void
+cps_consume_end(CpsConsume *consume, bool kept, CpsFate fate)
+{
+    CpsInbox *inbox = consume->inbox;
+    CpsActor *self = inbox->actor;
+
+    if (consume->start != 0) {
+        self->counters.working_ns += uv_hrtime() - consume->start;
         self->counters.sampled++;
     }
-    Py_DECREF(event);
-    consume_end(self, inbox, queue, lineage, fate,
-                fate == CPS_FATE_CONSUMED && !self->c_consume && !delivery->forwarded);
+    Py_DECREF(consume->event);
+    self->running--;
+    inbox->running--;
+    cps_queue_left(consume->queue);
+    if (inbox->gate != NULL) {
+        cps_graph_part_left(inbox->gate);
+    }
+    if (consume->lineage != NULL && kept) {
+        cps_lineage_keep(consume->lineage);
+    }
+    else if (consume->lineage != NULL) {
+        cps_lineage_end(consume->lineage, fate);
+    }
+    cps_lineage_unref(consume->lineage);
+    Py_DECREF((PyObject *)consume->queue);
+}
+
+/* Consume one event. Steals it. */
+static void
+inbox_consume(CpsInbox *inbox, PyObject *event, CpsWorker *worker)
+{
+    CpsActor *self = inbox->actor;
+    CpsDelivery *delivery = cps_worker_delivery(worker);
+    CpsFate fate = CPS_FATE_CONSUMED;
+    CpsConsume consume;
+
+    if (cps_consume_begin(&consume, inbox, event, worker) < 0 || consume_call(self, &consume) < 0) {
+        fate = cps_consume_failed(&consume, worker);
+    }
+    if (consume.event != NULL) {
+        cps_consume_end(&consume, fate == CPS_FATE_CONSUMED && !self->c_consume && !delivery->forwarded, fate);
+    }
     *delivery = (CpsDelivery){0};
-    cps_lineage_unref(lineage);
-    Py_DECREF((PyObject *)queue);
 }
 
 /* The next event, through an overridden get() if there is one. New, or NULL when there is none. */
@@ -523,8 +336,8 @@ cps_actor_at_rest(CpsActor *self)
     return true;
 }
 
-static void
-purge_event(PyObject *event)
+void
+cps_event_report(PyObject *event)
 {
     if (((CpsEvent *)event)->lineage != NULL) {
         cps_lineage_end(((CpsEvent *)event)->lineage, CPS_FATE_REPORTED);
@@ -538,16 +351,11 @@ cps_actor_purge_own(CpsActor *self)
     CpsLink *link;
 
     while ((link = cps_list_first(&self->pending)) != NULL) {
-        purge_event(CPS_CONTAINER(link, CpsPending, actor_link)->event);
+        cps_event_report(CPS_CONTAINER(link, CpsPending, actor_link)->event);
         cps_pending_done(CPS_CONTAINER(link, CpsPending, actor_link));
         count++;
     }
-    while ((link = cps_list_first(&self->retries)) != NULL) {
-        purge_event(CPS_CONTAINER(link, CpsRetry, link)->event);
-        retry_free(CPS_CONTAINER(link, CpsRetry, link));
-        count++;
-    }
-    return count;
+    return count + cps_retries_purge(self) + cps_jobs_abandon(self);
 }
 
 Py_ssize_t

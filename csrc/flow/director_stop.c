@@ -2,6 +2,7 @@
  * block; its own loops never end the process's other work. */
 #include "flow/director.h"
 
+#include "flow/job.h"
 #include "loop/worker.h"
 
 #include <string.h>
@@ -185,7 +186,8 @@ stop_registered(const Stop *stop, bool drained)
 static bool
 is_node_of(const CpsActor *actor, const CpsReady *node)
 {
-    if (actor->ops != NULL && actor->ops->runs != NULL && actor->ops->runs(actor, node)) {
+    if (cps_job_is_of(actor, node) ||
+        (actor->ops != NULL && actor->ops->runs != NULL && actor->ops->runs(actor, node))) {
         return true;
     }
     for (CpsLink *link = cps_list_first(&actor->inboxes); link != NULL; link = cps_list_after(&actor->inboxes, link)) {

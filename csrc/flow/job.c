@@ -1,0 +1,101 @@
+#include "flow/job.h"
+
+#include "loop/offload.h"
+
+static void
+job_free(CpsJob *job)
+{
+    CpsActor *actor = job->actor;
+
+    cps_link_remove(&job->link);
+    cps_link_remove(&job->ready.link);
+    job->ops->free(job);
+    Py_DECREF((PyObject *)actor);
+}
+
+static void
+job_work(void *context)
+{
+    CpsJob *job = context;
+
+    job->ops->work(job);
+}
+
+/* In the hub. */
+static void
+job_done(void *context)
+{
+    CpsJob *job = context;
+
+    job->actor->jobs_running--;
+    if (job->consume.event == NULL) {
+        job_free(job);
+        return;
+    }
+    cps_ready_push(job->rt, &job->ready);
+}
+
+/* In a worker: the rest of the consume. */
+static void
+job_run(CpsReady *ready, CpsRuntime *rt)
+{
+    CpsJob *job = (CpsJob *)ready;
+    CpsActor *self = (CpsActor *)Py_NewRef((PyObject *)job->actor);
+    CpsWorker *worker = rt->running;
+    CpsDelivery *delivery = cps_worker_delivery(worker);
+    CpsFate fate = CPS_FATE_CONSUMED;
+
+    cps_link_remove(&job->link);
+    *delivery = (CpsDelivery){.lineage = job->consume.lineage, .active = true};
+    if (job->ops->finish(job, self, job->consume.event) < 0) {
+        fate = cps_consume_failed(&job->consume, worker);
+    }
+    cps_consume_end(&job->consume, false, fate);
+    *delivery = (CpsDelivery){0};
+    job_free(job);
+    cps_actor_schedule(self);
+    Py_DECREF((PyObject *)self);
+}
+
+int
+cps_job_start(CpsJob *job, const CpsJobOps *ops, CpsActor *self, CpsConsume *consume)
+{
+    job->ready.run = job_run;
+    job->ops = ops;
+    job->rt = self->rt;
+    job->actor = (CpsActor *)Py_NewRef((PyObject *)self);
+    job->consume = *consume;
+    if (cps_offload(self->rt, job_work, job_done, job) < 0) {
+        job_free(job);
+        return -1;
+    }
+    consume->event = NULL;
+    self->jobs_running++;
+    cps_list_append(&self->jobs, &job->link);
+    return 0;
+}
+
+bool
+cps_job_is_of(const CpsActor *self, const CpsReady *node)
+{
+    return node->run == job_run && ((const CpsJob *)node)->actor == self;
+}
+
+Py_ssize_t
+cps_jobs_abandon(CpsActor *self)
+{
+    Py_ssize_t count = 0;
+    CpsLink *link;
+
+    while ((link = cps_list_pop(&self->jobs)) != NULL) {
+        CpsJob *job = CPS_CONTAINER(link, CpsJob, link);
+
+        cps_consume_end(&job->consume, false, CPS_FATE_REPORTED);
+        job->consume.event = NULL;
+        if (cps_link_listed(&job->ready.link)) { /* else the pool still has it */
+            job_free(job);
+        }
+        count++;
+    }
+    return count;
+}

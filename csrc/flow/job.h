@@ -1,0 +1,42 @@
+/* job.h: the part of a C consume that runs in the thread pool, without the GIL, while the actor goes on with other events. */
+#ifndef CPS_FLOW_JOB_H
+#define CPS_FLOW_JOB_H
+
+#include "flow/consume.h"
+
+/* An actor has as many jobs at once; what it cannot begin waits in its inboxes. */
+enum { CPS_JOBS_LIMIT = 8 };
+
+typedef struct CpsJob CpsJob;
+
+/* What a job does; one static const table per kind. */
+typedef struct {
+    /* In a pool thread, without the GIL: no Python object. */
+    void (*work)(CpsJob *job);
+    /* Then in a worker, with the GIL: the rest of the consume. `event` is borrowed. Returns 0, or -1 with an exception set, which takes
+     * the event's error path. Must not block, as any C consume. */
+    int (*finish)(CpsJob *job, CpsActor *self, PyObject *event);
+    void (*free)(CpsJob *job); /* with the GIL; finished or not */
+} CpsJobOps;
+
+/* First member of a kind's own struct, filled with zeros. */
+struct CpsJob {
+    CpsReady ready;
+    CpsLink link; /* in CpsActor.jobs until finish */
+    const CpsJobOps *ops;
+    CpsRuntime *rt;     /* borrowed: it lives while the pool has work of it */
+    CpsActor *actor;    /* owned */
+    CpsConsume consume; /* its event is NULL when the actor was stopped meanwhile */
+};
+
+/* Begin a job for the consume under way, which it takes over (its event becomes NULL). Takes the job: it is freed even when -1 is
+ * returned, with an exception set. */
+int cps_job_start(CpsJob *job, const CpsJobOps *ops, CpsActor *self, CpsConsume *consume);
+
+/* Whether `node` is the end of one of the actor's jobs. */
+bool cps_job_is_of(const CpsActor *self, const CpsReady *node);
+
+/* The actor stops: the events of its jobs end as reported, whatever becomes of the work. Returns how many there were. */
+Py_ssize_t cps_jobs_abandon(CpsActor *self);
+
+#endif
