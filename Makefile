@@ -9,6 +9,7 @@ BUILD_TYPE ?= Debug
 TESTS ?=
 PYTEST_ARGS ?=
 LEAKS ?=
+BENCH ?=
 
 # An explicit PYTHON is used as it is by `make dev`, and makes the .venv for the other targets.
 ifdef PYTHON
@@ -99,7 +100,7 @@ test: test-c $(VENV)/.installed $(VENV)/.extra-test
 
 bench: export PYTHONSAFEPATH = 1
 bench: $(VENV)/.installed $(VENV)/.extra-bench
-	$(VENV)/bin/python -m tests.benchmarks
+	$(VENV)/bin/python -m tests.benchmarks $(BENCH)
 
 # FindPython's cache does not follow a change of interpreter, so it is dropped every time.
 CMAKE = cmake -G Ninja --log-level=WARNING -U '*Python_*'

@@ -720,9 +720,16 @@ def test_a_new_event_has_nothing_of_a_dead_one():
     """The memory of events is used again."""
     for number in range(1000):
         event = HttpEvent(
-            data={"n": number}, service=f"s{number}", error=ValueError(), extra=number, status=(404, "No")
+            data={"n": number},
+            service=f"s{number}",
+            error=ValueError(),
+            extra=number,
+            status=(404, "No"),
         )
         del event
         fresh = HttpEvent()
-        assert fresh.get_properties() == HttpEvent(event_id=fresh.event_id, created=fresh.created).get_properties()
+        assert (
+            fresh.get_properties()
+            == HttpEvent(event_id=fresh.event_id, created=fresh.created).get_properties()
+        )
         assert not hasattr(fresh, "extra")

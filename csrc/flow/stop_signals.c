@@ -147,9 +147,13 @@ stop_on_signal(PyObject *module, PyObject *args)
 
 /* At the interpreter's exit: directors that still run are stopped, so that nothing is lost and finally blocks run. */
 static PyObject *
-stop_at_exit(PyObject *module, PyObject *unused)
+stop_at_exit(PyObject *unused, PyObject *unused_too)
 {
-    cps_directors_end(PyModule_GetState(module));
+    CpsRuntime *rt = cps_runtime_peek();
+
+    if (rt != NULL) {
+        cps_directors_end(rt->state);
+    }
     Py_RETURN_NONE;
 }
 
@@ -158,28 +162,25 @@ stop_at_exit(PyObject *module, PyObject *unused)
 static PyMethodDef stop_on_signal_def = {"stop_directors", stop_on_signal, METH_VARARGS, NULL};
 static PyMethodDef stop_at_exit_def = {"stop_directors_at_exit", stop_at_exit, METH_NOARGS, NULL};
 
-/* Make the handler, and have running directors stopped at exit. Returns 0 or -1. */
+/* Have running directors stopped at exit, once per process. Returns 0 or -1. */
+static int
+register_at_exit(void)
+{
+    static bool done;
+
+    if (!done) {
+        done = cps_call_at_exit(&stop_at_exit_def) == 0;
+    }
+    return done ? 0 : -1;
+}
+
+/* Returns 0 or -1. */
 static int
 make_handler(CpsState *state)
 {
-    PyObject *module = PyType_GetModule(state->types.Director); /* borrowed */
-    PyObject *at_exit, *atexit, *result = NULL;
-
-    if (state->stop_handler != NULL) {
-        return 0;
+    if (state->stop_handler == NULL) {
+        state->stop_handler = PyCFunction_New(&stop_on_signal_def, PyType_GetModule(state->types.Director));
     }
-    at_exit = PyCFunction_New(&stop_at_exit_def, module);
-    atexit = PyImport_ImportModule("atexit");
-    if (at_exit != NULL && atexit != NULL) {
-        result = PyObject_CallMethod(atexit, "register", "O", at_exit);
-    }
-    Py_XDECREF(at_exit);
-    Py_XDECREF(atexit);
-    if (result == NULL) {
-        return -1;
-    }
-    Py_DECREF(result);
-    state->stop_handler = PyCFunction_New(&stop_on_signal_def, module);
     return state->stop_handler == NULL ? -1 : 0;
 }
 
@@ -222,7 +223,7 @@ install_one(CpsState *state, int number, bool again)
 int
 cps_stop_signals_install(CpsState *state, bool again)
 {
-    if (make_handler(state) < 0) {
+    if (register_at_exit() < 0 || make_handler(state) < 0) {
         return -1;
     }
     for (size_t i = 0; i < Py_ARRAY_LENGTH(stop_signals); i++) {

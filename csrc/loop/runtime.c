@@ -86,6 +86,7 @@ runtime_new(CpsState *state)
         return NULL;
     }
     rt->state = state;
+    rt->module = Py_NewRef(PyType_GetModule(state->types.Worker));
     runtime_init_lists(rt);
     if (runtime_open_loop(rt) < 0) {
         goto fail_loop;
@@ -105,6 +106,7 @@ fail_signals:
 fail_host:
     runtime_close_loop(rt);
 fail_loop:
+    Py_DECREF(rt->module);
     PyMem_RawFree(rt);
     return NULL;
 }
@@ -122,6 +124,7 @@ runtime_free(CpsRuntime *rt)
     cps_timers_free(rt);
     runtime_close_loop(rt);
     Py_CLEAR(rt->pending_error);
+    Py_CLEAR(rt->module);
     if (!rt->in_turn) { /* else a foreign hub resumed our caller from within a turn, which frees it */
         PyMem_RawFree(rt);
     }
@@ -139,7 +142,7 @@ cps_runtime_get(CpsState *state)
 {
     CpsRuntime *rt = cps_runtime_of_thread;
 
-    if (rt != NULL && runtime_unused(rt) && rt->host != cps_host_choose()) {
+    if (rt != NULL && runtime_unused(rt) && (rt->host != cps_host_choose() || rt->state != state)) {
         runtime_free(rt);
         rt = NULL;
     }
@@ -404,10 +407,10 @@ runtime_at_exit(PyObject *Py_UNUSED(self), PyObject *Py_UNUSED(ignored))
 
 static PyMethodDef runtime_at_exit_def = {"compysition_at_exit", runtime_at_exit, METH_NOARGS, NULL};
 
-static int
-runtime_register_at_exit(void)
+int
+cps_call_at_exit(PyMethodDef *definition)
 {
-    PyObject *function = PyCFunction_New(&runtime_at_exit_def, NULL); /* no module in it, which it would keep alive */
+    PyObject *function = PyCFunction_New(definition, NULL); /* no module in it, which it would keep alive */
     PyObject *atexit = function == NULL ? NULL : PyImport_ImportModule("atexit");
     PyObject *result = atexit == NULL ? NULL : PyObject_CallMethod(atexit, "register", "O", function);
 
@@ -433,5 +436,5 @@ cps_runtime_setup(PyObject *Py_UNUSED(module), CpsState *Py_UNUSED(state))
         return -1;
     }
     done = true;
-    return runtime_register_at_exit();
+    return cps_call_at_exit(&runtime_at_exit_def);
 }

@@ -39,7 +39,8 @@ typedef struct CpsCompletion {
 } CpsCompletion;
 
 struct CpsRuntime {
-    CpsState *state; /* borrowed: the module outlives its runtimes */
+    CpsState *state;  /* borrowed from the module */
+    PyObject *module; /* owned: it must outlive its runtimes */
     uv_loop_t loop;
     uv_async_t async;    /* wakes the loop up, from any thread */
     CpsList completions; /* CpsCompletion; appended by callbacks */
@@ -76,8 +77,8 @@ struct CpsRuntime {
 
 extern _Thread_local CpsRuntime *cps_runtime_of_thread;
 
-/* This thread's runtime; made when it has none, or when gevent has been imported since and nobody uses the old one. Borrowed, or
- * NULL with an exception set. */
+/* This thread's runtime; made when it has none, or when nobody uses the old one and gevent or this module have been imported
+ * since. Borrowed, or NULL with an exception set. */
 CpsRuntime *cps_runtime_get(CpsState *state);
 
 /* This thread's runtime, or NULL. No exception. */
@@ -147,6 +148,9 @@ int cps_runtime_enter_hub(CpsRuntime *rt);
 /* Have the exception that is set raised by the hub in the fiber that blocks longest outside the workers (the caller of
  * Director.start). The exception is taken. */
 void cps_runtime_raise_in_main(CpsRuntime *rt);
+
+/* Have the function called, with NULL as self, when the interpreter exits. Returns 0, or -1 with an exception set. */
+int cps_call_at_exit(PyMethodDef *definition);
 
 int cps_runtime_setup(PyObject *module, CpsState *state);
 

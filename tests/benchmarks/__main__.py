@@ -1,32 +1,86 @@
-"""Runs all measurements, prints a table and writes build/benchmarks.json."""
+"""Measure everything, print a table and write build/benchmarks.json: ``python -m tests.benchmarks [word ...]``.
 
+Each function of MEASURES returns rows and gets a process of its own, once for each host. Words select
+those whose name contains one of them. The environment variable BENCH_SOAK_EVENTS shortens the soak.
+"""
+
+import dataclasses
+import importlib
 import json
+import os
 import pathlib
-import subprocess
+import platform
 import sys
 
+from tests.benchmarks.compare import hops, measure
+from tests.benchmarks.rows import HOSTS, Row, header, lines
 
-def measure(module, *arguments):
-    """The JSON that a module of this package prints, run in a process of its own."""
-    command = [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+MEASURES = {
+    "sleepers:sleeping_consumes": HOSTS,
+    "sleepers:sleeping_peers": HOSTS,
+    "latency:late_timer_python": HOSTS,
+    "latency:late_timer_c": HOSTS,
+    "latency:late_timer_source": HOSTS,
+    "latency:put_to_consume": HOSTS,
+    "memory:parked_consumes": HOSTS,
+    "memory:queued_text": ("native",),
+    "memory:queued_json_text": ("native",),
+    "memory:queued_json": ("native",),
+    "memory:queued_document": ("native",),
+    "scale:chain_of_actors": HOSTS,
+    "life:import_time": ("native",),
+    "life:starts_and_stops": HOSTS,
+    "life:idle": HOSTS,
+    "soak:soak": ("native",),
+}
+
+
+def run_here(name, host):
+    """Call one function of MEASURES in this process and print its rows as JSON."""
+    if host == "gevent":
+        importlib.import_module("gevent")  # from here on compysition is hosted by its hub
+    module, _, function = name.partition(":")
+    rows = getattr(importlib.import_module(f"tests.benchmarks.{module}"), function)()
+    json.dump([dataclasses.asdict(row) for row in rows], sys.stdout)
+
+
+def run(name):
+    """The rows of one measurement, each taken in a fresh process."""
+    if name == "hops":
+        return hops()
+    return [
+        Row(**row) for host in MEASURES[name] for row in measure("__main__", "--one", name, host)
+    ]
+
+
+def write(rows):
+    target = pathlib.Path("build/benchmarks.json")
+    target.parent.mkdir(exist_ok=True)
+    machine = {
+        "python": platform.python_version(),
+        "machine": platform.platform(),
+        "cpus": os.cpu_count(),
+    }
+    results = [{**dataclasses.asdict(row), "met": row.met} for row in rows]
+    target.write_text(json.dumps({**machine, "rows": results}, indent=2) + "\n")
+    print(f"written to {target}")
 
 
 def main():
-    native = measure("hops")
-    hosted = measure("hops", "gevent")
-    peers = measure("peers")
-    bare = native["bare call"]
-    print(f"{'microseconds':<36}{'native':>9}{'x bare':>9}{'gevent':>9}{'x bare':>9}")
-    for name, cost in native.items():
-        ratio, hosted_ratio = cost / bare, hosted[name] / hosted["bare call"]
-        print(f"{name:<36}{cost:>9.3f}{ratio:>9.2f}{hosted[name]:>9.3f}{hosted_ratio:>9.2f}")
-    for name, cost in peers.items():
-        print(f"{name:<36}{cost:>9.3f}{cost / bare:>9.2f}")
-    target = pathlib.Path("build/benchmarks.json")
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps({"native": native, "gevent": hosted, "peers": peers}, indent=2))
-    print(f"written to {target}")
+    if sys.argv[1:2] == ["--one"]:
+        run_here(*sys.argv[2:])
+        return
+    wanted = sys.argv[1:]
+    everything = []
+    print(header())
+    for name in ("hops", *MEASURES):
+        if not wanted or any(word in name for word in wanted):
+            rows = run(name)
+            everything += rows
+            print("\n".join(lines(rows)), flush=True)
+    judged = [row.met for row in everything if row.met is not None]
+    print(f"targets: {judged.count(True)} met, {judged.count(False)} missed")
+    write(everything)
 
 
 if __name__ == "__main__":

@@ -5,74 +5,38 @@ of its own, where it is called again and again; when a measure grows in every ba
 leaks. A name selects the scenarios that contain it.
 """
 
-import ctypes
 import gc
 import importlib
 import itertools
-import os
 import pkgutil
 import subprocess
 import sys
 
 import tests.isolated
+from tests.measures import COUNTS
 
 WARM_UP = 100
 BATCHES = 6
 CALLS = 100
-PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-class Mallinfo2(ctypes.Structure):
-    """What glibc's malloc has in use: memory of C that Python's own counters do not see."""
-
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in (
-            "arena",
-            "ordblks",
-            "smblks",
-            "hblks",
-            "hblkhd",
-            "usmblks",
-            "fsmblks",
-            "uordblks",
-            "fordblks",
-            "keepcost",
-        )
-    ]
-
-
-def mallinfo():
-    function = ctypes.CDLL(None).mallinfo2
-    function.restype = Mallinfo2
-    return function()
-
-
-def resident():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * PAGE
-
-
-# Per measure: how to take it, and by how much it may grow in a batch of calls. Caches of CPython
-# still gain a block every other call; whatever is lost once per call, though, is past each limit
-# (malloc's smallest chunk is 32 bytes). Pages come and go in lumps.
-MEASURES = {
-    "blocks of Python": (sys.getallocatedblocks, 3 * CALLS // 4),
-    "objects": (lambda: len(gc.get_objects()), 3 * CALLS // 4),
-    "bytes of malloc": (lambda: mallinfo().uordblks, 16 * CALLS),
-    "resident bytes": (resident, 1 << 17),
-    "descriptors": (lambda: len(os.listdir("/proc/self/fd")), 0),
-    "threads": (lambda: len(os.listdir("/proc/self/task")), 0),
+# By how much each measure may grow in a batch of calls. Caches of CPython still gain a block every
+# other call; whatever is lost once per call, though, is past each limit (malloc's smallest chunk is
+# 32 bytes). Pages come and go in lumps.
+ALLOWED = {
+    "blocks of Python": 3 * CALLS // 4,
+    "objects": 3 * CALLS // 4,
+    "references": 3 * CALLS // 4,
+    "bytes of malloc": 16 * CALLS,
+    "resident bytes": 1 << 17,
+    "descriptors": 0,
+    "threads": 0,
 }
-if hasattr(sys, "gettotalrefcount"):
-    MEASURES["references"] = (sys.gettotalrefcount, 3 * CALLS // 4)
 
 
 def take(scenario, calls):
     for _ in range(calls):
         scenario()
     gc.collect()
-    return [measure() for measure, _ in MEASURES.values()]
+    return [measure() for measure in COUNTS.values()]
 
 
 def run_scenario(scenario):
@@ -80,11 +44,9 @@ def run_scenario(scenario):
     take(scenario, WARM_UP)
     taken = [take(scenario, CALLS) for _ in range(BATCHES)]
     grown = []
-    for (name, (_, allowed)), values in zip(
-        MEASURES.items(), zip(*taken, strict=True), strict=True
-    ):
+    for name, values in zip(COUNTS, zip(*taken, strict=True), strict=True):
         growth = [after - before for before, after in itertools.pairwise(values)]
-        if min(growth) > allowed:
+        if min(growth) > ALLOWED[name]:
             grown.append(f"{name} grow by {growth} in batches of {CALLS} calls")
     return grown
 
