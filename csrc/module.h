@@ -10,6 +10,7 @@
 #define CPS_TYPES(X)                \
     X(Worker)                       \
     X(Payload)                      \
+    X(Property)                     \
     X(DataFormatInterface)          \
     X(JSONFormatInterface)          \
     X(XMLFormatInterface)           \

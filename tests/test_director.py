@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from compysition import Director
+from compysition import Director, Event
 from compysition._core import STDOUT, EventLogger, FlowController, Null
 from compysition.errors import QueueConnected, SetupError
 from tests.flows import Collect, Forward, Source, quiet_director
@@ -611,3 +611,24 @@ def test_a_blocking_start_and_then_block(director):
     director.start()
     director.block()
     assert collect.data == [0]
+
+
+def test_the_origin_is_the_name_of_the_queue():
+    """KEEP: with connect_queue(a, b) `origin` is "b"; the sender's name is the key in b.pool.inbound."""
+
+    class Origins(Forward):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.seen = []
+
+        def consume(self, event, *args, **kwargs):
+            self.seen.append((kwargs["origin"], kwargs["origin_queue"], args))
+            super().consume(event, *args, **kwargs)
+
+    director = quiet_director()
+    a, b = (director.register_actor(Origins, name) for name in ("a", "b"))
+    director.connect_queue(a, b)
+    director.start(block=False)
+    a.send_event(Event())
+    director.stop()
+    assert b.seen == [("b", b.pool.inbound["a"], ())]

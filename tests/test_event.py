@@ -733,3 +733,64 @@ def test_a_new_event_has_nothing_of_a_dead_one():
             == HttpEvent(event_id=fresh.event_id, created=fresh.created).get_properties()
         )
         assert not hasattr(fresh, "extra")
+
+
+# ---- properties that subclasses extend ----
+
+
+class Extended(JSONHttpEvent):
+    """Extends properties in the ways that scripts do."""
+
+    @JSONHttpEvent.data.setter
+    def data(self, value):
+        JSONHttpEvent.data.fset(self, {"wrapped": value})
+
+    @property
+    def status(self):
+        return super().status[0]
+
+    @status.setter
+    def status(self, value):
+        super(Extended, type(self)).status.fset(self, value)
+
+    @HttpEvent.error.getter
+    def error(self):
+        return HttpEvent.error.fget(self) or "none"
+
+    @Event.event_id.deleter
+    def event_id(self):
+        raise RuntimeError("kept")
+
+
+def test_subclasses_extend_properties():
+    made = Extended(data=[1])
+    assert (made.data, made.status, made.error) == ({"wrapped": [1]}, 200, "none")
+    made.status = 404
+    assert (made.status, made._status) == (404, (404, "Not Found"))
+    made.error = error = errors.ForbiddenEvent("no")
+    assert (made.error, made.status) == (error, 403)
+    with pytest.raises(RuntimeError):
+        del made.event_id
+    with pytest.raises(InvalidEventDataModification):
+        made.event_id = "other"
+
+
+def test_copies_of_extended_properties():
+    made = Extended(data=[1], status=404)
+    for copied in (made.clone(), pickle.loads(pickle.dumps(made))):
+        assert (copied.data, copied.status) == ({"wrapped": [1]}, 404)
+        assert copied.event_id == made.event_id
+
+
+def test_properties_look_like_properties():
+    assert Event.data.fget(Event(data=1)) == 1
+    assert Event.data.fdel is None
+    assert (Event.data.__name__, HttpEvent.status.__name__) == ("data", "status")
+    assert "live object" in Event.data.__doc__
+    for wrong in (LogEvent, 3, None):
+        with pytest.raises(TypeError):
+            HttpEvent.status.fget(wrong)
+    with pytest.raises(TypeError):
+        HttpEvent.status.fset(Event(), 200)
+    with pytest.raises(AttributeError):
+        del Event().data

@@ -8,6 +8,7 @@
 #include "event/jsonevent.h"
 #include "event/logevent.h"
 #include "event/lookup.h"
+#include "event/property.h"
 #include "event/xmlevent.h"
 
 #include <time.h>
@@ -438,19 +439,23 @@ event_set_created(PyObject *self, PyObject *value, void *closure)
     return store_attribute(&((CpsEvent *)self)->created, value, "created");
 }
 
-static PyGetSetDef event_getset[] = {
+static PyGetSetDef event_properties[] = {
     {"event_id", event_get_id, event_set_id,
      "The id, a str of 32 hex digits. Copies and conversions keep it; it cannot be set again."},
+    {"data", event_get_data, event_set_data,
+     "The data. What is assigned is converted as the class requires, or refused with\n"
+     "InvalidEventDataModification. What is read is the live object."},
+    {"error", event_get_error, event_set_error,
+     "None, or the error (any object, usually an exception). Assigning calls _set_error."},
+    {NULL},
+};
+
+static PyGetSetDef event_getset[] = {
     {"_event_id", event_get_id, event_set_raw_id, NULL},
     {"meta_id", event_get_meta_id, event_set_meta_id,
      "The id that log records carry; event_id unless another was given."},
     {"service", event_get_service, event_set_service, "The service, 'default' by default."},
-    {"data", event_get_data, event_set_data,
-     "The data. What is assigned is converted as the class requires, or refused with\n"
-     "InvalidEventDataModification. What is read is the live object."},
     {"_data", event_get_data, event_set_raw_data, NULL},
-    {"error", event_get_error, event_set_error,
-     "None, or the error (any object, usually an exception). Assigning calls _set_error."},
     {"_error", event_get_error, event_set_raw_error, NULL},
     {"created", event_get_created, event_set_created, "The local datetime at which the event was made."},
     {"__dict__", cps_event_vars, cps_event_set_vars,
@@ -654,7 +659,8 @@ event_type_setup(PyObject *module, CpsState *state)
 {
     PyObject *type;
 
-    if (cps_add_type(module, &state->types.Event, &event_spec, NULL) < 0) {
+    if (cps_add_type(module, &state->types.Event, &event_spec, NULL) < 0 ||
+        cps_property_add(state, state->types.Event, event_properties) < 0) {
         return -1;
     }
     type = (PyObject *)state->types.Event;
@@ -674,10 +680,11 @@ event_type_setup(PyObject *module, CpsState *state)
 int
 cps_event_setup(PyObject *module, CpsState *state)
 {
-    return cps_event_id_setup() < 0 || cps_eventstate_setup(module) < 0 || event_type_setup(module, state) < 0 ||
-                   cps_format_setup(module, state) < 0 || cps_http_setup(module, state) < 0 ||
-                   cps_xmlevent_prepare(module, state) < 0 || cps_jsonevent_setup(module, state) < 0 ||
-                   cps_xmlevent_setup(module, state) < 0 || cps_logevent_setup(module, state) < 0
+    return cps_event_id_setup() < 0 || cps_eventstate_setup(module) < 0 || cps_property_setup(module, state) < 0 ||
+                   event_type_setup(module, state) < 0 || cps_format_setup(module, state) < 0 ||
+                   cps_http_setup(module, state) < 0 || cps_xmlevent_prepare(module, state) < 0 ||
+                   cps_jsonevent_setup(module, state) < 0 || cps_xmlevent_setup(module, state) < 0 ||
+                   cps_logevent_setup(module, state) < 0
                ? -1
                : 0;
 }

@@ -204,7 +204,8 @@ restore_attribute(CpsState *state, CpsEvent *self, PyObject *slots, PyObject *na
         if (PyObject_GetOptionalAttr((PyObject *)Py_TYPE(self), name, &descriptor) < 0) {
             return -1;
         }
-        known = descriptor != NULL && Py_IS_TYPE(descriptor, &PyGetSetDescr_Type);
+        known = descriptor != NULL &&
+                (Py_IS_TYPE(descriptor, &PyGetSetDescr_Type) || Py_IS_TYPE(descriptor, state->types.Property));
         Py_XDECREF(descriptor);
     }
     if (known != 0) {

@@ -2,6 +2,7 @@
 
 #include "event/format.h"
 #include "event/httpstatus.h"
+#include "event/property.h"
 
 /* ---- the part ---- */
 
@@ -207,14 +208,18 @@ http_set_status(PyObject *self, PyObject *value, void *closure)
     return result;
 }
 
+static PyGetSetDef http_properties[] = {
+    {"status", http_get_status, http_set_status,
+     "The response's status, a tuple (code, reason). Also accepts '404 Not Found',\n"
+     "'404-Not Found', '404', 404 and [404, 'Not Found']; raises ValueError for the rest."},
+    {NULL},
+};
+
 static PyGetSetDef http_getset[] = {
     {"headers", http_get_headers, http_set_headers, "The response's headers, a dict."},
     {"environment", http_get_environment, http_set_environment, "The request's data, a dict."},
     {"method", http_get_method, http_set_method,
      "The request's method, from the environment given to the constructor; else None."},
-    {"status", http_get_status, http_set_status,
-     "The response's status, a tuple (code, reason). Also accepts '404 Not Found',\n"
-     "'404-Not Found', '404', 404 and [404, 'Not Found']; raises ValueError for the rest."},
     {"_status", http_get_status, http_set_raw_status, NULL},
     {NULL},
 };
@@ -387,6 +392,7 @@ cps_http_setup(PyObject *module, CpsState *state)
     state->default_status = Py_BuildValue("(is)", 200, "OK");
     return state->default_status == NULL || cps_http_status_setup(module, state) < 0 ||
                    cps_add_type(module, &state->types.HttpEvent, &httpevent_spec, (PyObject *)state->types.Event) < 0 ||
+                   cps_property_add(state, state->types.HttpEvent, http_properties) < 0 ||
                    cps_format_set_text(state->types.HttpEvent, "content_type", "text/plain") < 0
                ? -1
                : 0;

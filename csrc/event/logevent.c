@@ -1,6 +1,7 @@
 #include "event/logevent.h"
 
 #include "event/format.h"
+#include "event/property.h"
 
 #include <time.h>
 
@@ -206,14 +207,18 @@ log_set_raw_data(PyObject *self, PyObject *value, void *closure)
     return cps_event_store_data(cps_state_of(self), self, value == NULL ? Py_None : value);
 }
 
+static PyGetSetDef logevent_properties[] = {
+    {"data", log_get_data, log_set_data,
+     "A dict with id, level, time, origin_actor and message, made when it is first read."},
+    {NULL},
+};
+
 static PyGetSetDef logevent_getset[] = {
     {"level", log_get, log_set, "The level, as in logging: an int.", (void *)LOG_LEVEL},
     {"origin_actor", log_get, log_set, "Who logged: a str.", (void *)LOG_ORIGIN_ACTOR},
     {"message", log_get, log_set, "What was logged: a str.", (void *)LOG_MESSAGE},
     {"id", log_get, log_set, "The id the record is about, or None.", (void *)LOG_ID},
     {"time", log_get, log_set, "When: local time, 'YYYY-MM-DD HH:MM:SS,mmm'.", (void *)LOG_TIME},
-    {"data", log_get_data, log_set_data,
-     "A dict with id, level, time, origin_actor and message, made when it is first read."},
     {"_data", log_get_data, log_set_raw_data, NULL},
     {NULL},
 };
@@ -328,5 +333,8 @@ static PyType_Spec logevent_spec = {
 int
 cps_logevent_setup(PyObject *module, CpsState *state)
 {
-    return cps_add_type(module, &state->types.LogEvent, &logevent_spec, (PyObject *)state->types.Event);
+    if (cps_add_type(module, &state->types.LogEvent, &logevent_spec, (PyObject *)state->types.Event) < 0) {
+        return -1;
+    }
+    return cps_property_add(state, state->types.LogEvent, logevent_properties);
 }

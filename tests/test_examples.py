@@ -1,0 +1,94 @@
+"""The scripts in examples/ run as they are."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+from datetime import datetime
+
+import pytest
+
+EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start an example in an empty folder; what it prints is read from its stdout."""
+    processes = []
+
+    def run(name, *args):
+        path = os.pathsep.join(path for path in [str(EXAMPLES.parent), *sys.path] if path)
+        process = subprocess.Popen(
+            [sys.executable, EXAMPLES / name, *args],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+        )
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def lines_matching(process, pattern, count):
+    """The next lines of its output that match."""
+    found = []
+    while len(found) < count:
+        line = process.stdout.readline()
+        assert line, "the example ended"
+        found += filter(None, [re.fullmatch(pattern, line.rstrip("\n"))])
+    return found
+
+
+@pytest.mark.slow
+def test_the_one_way_script_of_the_1_2_54_readme(start):
+    """As printed there: a pair of lines at once, and another each second, with the time in front."""
+    process = start("one_way.py")
+    lines = lines_matching(process, r"\[(.{26})\] I am number (one|two): test", 6)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    times = [datetime.fromisoformat(line[1]) for line in lines]
+    assert [sorted(line[2] for line in lines[i : i + 2]) for i in (0, 2, 4)] == [["one", "two"]] * 3
+    assert (times[2] - times[0]).total_seconds() > 0.5
+    assert "Traceback" not in process.stdout.read()
+
+
+@pytest.mark.slow
+def test_a_script_of_release_1_0(start):
+    process = start("old_names.py")
+    hello = r"\[.{26}\] Hello, this has been a test"
+    lines_matching(process, hello, 3)
+    lines_matching(process, r"log: .*Stopped producing events.*", 1)
+    lines_matching(process, hello, 1)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def test_package_activity(start, tmp_path):
+    log = tmp_path / "dpkg.log"
+    log.write_text(
+        "2026-01-01 10:00:00 install foo:amd64 <none> 1.0\n"
+        "2026-01-02 10:00:01 status installed foo:amd64 1.0\n"
+        "bad line\n"
+    )
+    process = start("package_activity.py", str(log))
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 0
+    assert f"{log}: 2 lines, 1 not understood" in output
+    assert re.search(r"^install +1$", output, re.MULTILINE)
+    assert re.search(r"^2026-01-02 +1$", output, re.MULTILINE)
+
+
+def test_gevent_inside_an_actor(start):
+    pytest.importorskip("gevent")
+    process = start("with_gevent.py")
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 0
+    assert "100 answers" in output
