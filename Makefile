@@ -10,6 +10,8 @@ TESTS ?=
 PYTEST_ARGS ?=
 LEAKS ?=
 BENCH ?=
+FUZZ ?=
+FUZZ_SECONDS ?= 60
 
 # An explicit PYTHON is used as it is by `make dev`, and makes the .venv for the other targets.
 ifdef PYTHON
@@ -23,6 +25,7 @@ endif
 BUILD_PACKAGES ?= build-essential cmake ninja-build pkg-config libuv1-dev libxml2-dev \
                   libxslt1-dev python3 python3-dev python3-venv graphviz
 LINT_PACKAGES ?= clang-tidy
+FUZZ_PACKAGES ?= clang libclang-rt-dev
 
 export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -51,6 +54,9 @@ build/packages.stamp: Makefile
 
 build/lint-packages.stamp: Makefile
 	$(call install_packages,$(LINT_PACKAGES))
+
+build/fuzz-packages.stamp: Makefile
+	$(call install_packages,$(FUZZ_PACKAGES))
 
 # What the build itself needs stays in the virtual environment: build isolation would fetch it anew
 # for every rebuild. The .pth file makes the folder `tests` importable, after the installed package.
@@ -127,9 +133,10 @@ test-c: $(VENV)/.base
 
 # The sanitizers see allocations only when Python passes them to malloc. Without libstdc++ in the
 # preload an exception thrown inside greenlet aborts: ASan must find the real __cxa_throw at start.
-ASAN_ENV = PYTHONPATH="$(CURDIR)/build/asan-site" PYTHONMALLOC=malloc \
-    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
-    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+SANITIZER_ENV = PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+    UBSAN_OPTIONS=print_stacktrace=1
+ASAN_ENV = PYTHONPATH="$(CURDIR)/build/asan-site" $(SANITIZER_ENV) \
+    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)"
 
 test-asan: export PYTHONSAFEPATH = 1
 test-asan: $(VENV)/.installed $(VENV)/.extra-test
@@ -143,9 +150,14 @@ test-refleaks: export PYTHONSAFEPATH = 1
 test-refleaks: $(VENV)/.installed $(VENV)/.extra-test
 	$(VENV)/bin/python -m tests.isolated $(LEAKS)
 
-fuzz: $(VENV)/.base
-	@CC=clang $(CMAKE_VENV) -S . -B build/fuzz -DCOMPYSITION_FUZZ=ON
-	@cmake --build build/fuzz --target fuzz_targets
+fuzz: export PYTHONSAFEPATH = 1
+fuzz: $(VENV)/.installed $(VENV)/.extra-test build/fuzz-packages.stamp
+	@CC=clang $(CMAKE_VENV) -S . -B build/fuzz -DCOMPYSITION_FUZZ=ON -DCMAKE_BUILD_TYPE=Debug
+	@cmake --build build/fuzz
+	@rm -rf build/fuzz/site && mkdir build/fuzz/site
+	@cp -r compysition build/fuzz/site && rm -f build/fuzz/site/compysition/*.so
+	@cmake --install build/fuzz --prefix build/fuzz/site > build/fuzz/install.log
+	$(SANITIZER_ENV) $(VENV)/bin/python -m tests.fuzz build/fuzz/fuzz_driver $(FUZZ_SECONDS) $(FUZZ)
 
 C_FILES = $(shell find csrc tests -name '*.[ch]')
 

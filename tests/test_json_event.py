@@ -2,8 +2,6 @@ import collections
 import enum
 import json
 import math
-import os
-import pathlib
 
 import pytest
 from hypothesis import given
@@ -11,10 +9,8 @@ from hypothesis import strategies as st
 
 from compysition.errors import InvalidEventDataModification
 from compysition.event import JSONEvent, JSONHttpEvent
+from tests.corpora import CORPORA
 
-CORPORA = pathlib.Path(
-    os.environ.get("CORPORA", pathlib.Path(__file__).parent.parent.parent / "shared" / "corpora")
-)
 SUITE = CORPORA / "JSONTestSuite" / "test_parsing"
 
 json_values = st.recursive(

@@ -54,6 +54,23 @@ cps_take_size(Py_ssize_t *size, PyObject *value)
     return 0;
 }
 
+/* A log level that was given as a number. Returns 0, or -1 with an exception set. */
+static inline int
+cps_take_level(int *level, PyObject *value)
+{
+    Py_ssize_t number = *level;
+
+    if (cps_take_size(&number, value) < 0) {
+        return -1;
+    }
+    if (number < INT_MIN || number > INT_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "the level is out of range");
+        return -1;
+    }
+    *level = (int)number;
+    return 0;
+}
+
 /* Store an argument (borrowed) in the field at `slot`. */
 static inline void
 cps_take_object(PyObject **slot, PyObject *value)

@@ -84,13 +84,13 @@ static int
 eventlogger_configure(CpsEventLogger *self, PyObject *const *values)
 {
     PyObject *tags = values[LOGGED_TAGS], *prefix = values[PREFIX];
-    Py_ssize_t level = CPS_LOG_INFO;
 
+    self->level = CPS_LOG_INFO;
     self->log_full_event = true;
-    if (cps_take_size(&level, values[LEVEL]) < 0 || cps_take_flag(&self->log_full_event, values[LOG_FULL_EVENT]) < 0) {
+    if (cps_take_level(&self->level, values[LEVEL]) < 0 ||
+        cps_take_flag(&self->log_full_event, values[LOG_FULL_EVENT]) < 0) {
         return -1;
     }
-    self->level = (int)level;
     Py_XSETREF(self->prefix, prefix == NULL ? PyUnicode_FromString("") : Py_NewRef(prefix));
     Py_XSETREF(self->logged_tags, tags == NULL ? Py_BuildValue("[s]", "data") : Py_NewRef(tags));
     return self->prefix == NULL || self->logged_tags == NULL ? -1 : 0;

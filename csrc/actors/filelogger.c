@@ -236,7 +236,7 @@ enum { DEFAULT_FILENAME = 1, LEVEL, DIRECTORY, MAX_BYTES, BACKUP_COUNT, PARAMETE
 static int
 filelogger_take_level(CpsFileLogger *self, PyObject *value)
 {
-    Py_ssize_t level = CPS_LOG_INFO;
+    int level = CPS_LOG_INFO;
 
     if (value != NULL && PyUnicode_Check(value)) {
         const char *name = PyUnicode_AsUTF8(value);
@@ -249,10 +249,10 @@ filelogger_take_level(CpsFileLogger *self, PyObject *value)
             level = CPS_LOG_INFO;
         }
     }
-    else if (cps_take_size(&level, value) < 0) {
+    else if (cps_take_level(&level, value) < 0) {
         return -1;
     }
-    self->level = (int)level;
+    self->level = level;
     return 0;
 }
 

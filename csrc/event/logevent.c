@@ -301,7 +301,7 @@ cps_log_event_level(PyObject *event)
         PyErr_Clear();
         return LEVEL_INFO;
     }
-    return (int)level;
+    return level < INT_MIN || level > INT_MAX ? LEVEL_INFO : (int)level;
 }
 
 /* ---- the type ---- */

@@ -75,7 +75,7 @@ cps_bind(const char *function, PyObject *args, PyObject *kwargs, const char *con
     if (bind_keywords(function, kwargs, names, count, values, rest) < 0) {
         goto error;
     }
-    for (Py_ssize_t i = 0; i < required; i++) {
+    for (Py_ssize_t i = 0; i < Py_MAX(required, 1); i++) { /* the name always is */
         if (values[i] == NULL) {
             PyErr_Format(PyExc_TypeError, "%s() missing required argument: '%s'", function, names[i]);
             goto error;

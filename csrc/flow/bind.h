@@ -4,7 +4,7 @@
 
 #include "module.h"
 
-/* Bind `count` parameters named `names`, positional first, the first `required` of them obligatory. values[i] becomes a borrowed
+/* Bind `count` parameters named `names`, positional first, the first `required` of them, at least one, obligatory. values[i] becomes a borrowed
  * reference or NULL when not given. *rest_args becomes (values[0], further positionals...): values[0] is the actor's name, which
  * Actor wants first. *rest_kwargs: the keywords that are not in `names`. Both new. `function` names the type in errors.
  * Returns 0, or -1 with TypeError set. */

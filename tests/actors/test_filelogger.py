@@ -6,7 +6,7 @@ import pytest
 
 import compysition
 from compysition import Event
-from compysition.actors import FileLogger, RedactedFileLogger
+from compysition.actors import EventLogger, FileLogger, RedactedFileLogger
 from compysition.event import JSONEvent, LogEvent
 from tests.actors.helpers import Mute
 from tests.flows import Source, quiet_director
@@ -66,6 +66,16 @@ def test_text_of_any_kind(write):
 )
 def test_levels(level, number):
     assert FileLogger("file", level=level).level == number
+
+
+@pytest.mark.parametrize("cls", [FileLogger, EventLogger])
+def test_a_level_out_of_range_is_refused(cls):
+    with pytest.raises(OverflowError, match="level is out of range"):
+        cls("file", level=1 << 32)
+
+
+def test_a_record_whose_level_is_out_of_range_counts_as_info(write):
+    assert " INFO actor=wsgi :: x\n" in write(record("x", 1 << 32))
 
 
 def test_records_below_the_level_are_not_written(write):

@@ -15,7 +15,7 @@ import sys
 import tests.isolated
 from tests.measures import COUNTS
 
-WARM_UP = 100
+WARM_UP = 600  # calls after which the free lists of Python are full
 BATCHES = 6
 CALLS = 100
 # By how much each measure may grow in a batch of calls. Caches of CPython still gain a block every
