@@ -113,3 +113,12 @@ def test_star_import_of_actor_has_the_errors():
     exec("from compysition.actor import *", names)
     assert {"Actor", "Event", "QueuePool", "Logger", "RestartPool", "QueueFull"} <= set(names)
     assert set(compysition.errors.__all__) <= set(names)
+
+
+def test_everything_public_in_c_is_described():
+    for cls in (value for name, value in vars(_core).items() if isinstance(value, type)):
+        assert cls.__doc__, cls
+        methods = [] if issubclass(cls, Exception) else vars(cls).items()
+        for name, value in methods:
+            if not name.startswith("_") and type(value).__name__.endswith("descriptor"):
+                assert value.__doc__, (cls, name)

@@ -588,12 +588,12 @@ static PyMethodDef event_generator_methods[] = {
 static PyMemberDef event_generator_members[] = {
     CPS_ACTOR_MEMBERS,
     {"event_kwargs", T_OBJECT_EX, offsetof(CpsGenerator, event_kwargs), 0, "Keyword arguments for each event (dict)."},
-    {"delay", T_OBJECT_EX, offsetof(CpsGenerator, delay), 0, "Seconds before the schedule starts."},
+    {"delay", T_OBJECT_EX, offsetof(CpsGenerator, delay), 0, "Seconds before the schedule starts (int or float)."},
     {"producers", T_PYSSIZET, offsetof(CpsGenerator, producers), 0, "How many schedules run side by side (int)."},
     {"max_events", T_PYSSIZET, offsetof(CpsGenerator, max_events), 0,
      "The schedule ends after that many (int); 0: never."},
     {"scheduler", T_OBJECT, offsetof(CpsGenerator, schedule), READONLY,
-     "The schedule: running, state, get_jobs(), pause(), resume(), shutdown()."},
+     "The schedule (object): running, state, get_jobs(), pause(), resume(), shutdown()."},
     {NULL},
 };
 

@@ -352,7 +352,7 @@ static PyMethodDef modifier_methods[] = {
 static PyMemberDef modifier_members[] = {
     CPS_ACTOR_MEMBERS,
     {"key", T_OBJECT_EX, offsetof(CpsModifier, key), 0, "Where to set it (str or list)."},
-    {"value", T_OBJECT_EX, offsetof(CpsModifier, value), 0, "What to set."},
+    {"value", T_OBJECT_EX, offsetof(CpsModifier, value), 0, "What to set (any object)."},
     {"separator", T_OBJECT_EX, offsetof(CpsModifier, separator), 0, "Between steps (str)."},
     {NULL},
 };

@@ -454,7 +454,7 @@ static PyGetSetDef event_getset[] = {
     {"_event_id", event_get_id, event_set_raw_id, NULL},
     {"meta_id", event_get_meta_id, event_set_meta_id,
      "The id that log records carry; event_id unless another was given."},
-    {"service", event_get_service, event_set_service, "The service, 'default' by default."},
+    {"service", event_get_service, event_set_service, "The service (str), 'default' by default."},
     {"_data", event_get_data, event_set_raw_data, NULL},
     {"_error", event_get_error, event_set_raw_error, NULL},
     {"created", event_get_created, event_set_created, "The local datetime at which the event was made."},

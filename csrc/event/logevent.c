@@ -218,7 +218,7 @@ static PyGetSetDef logevent_getset[] = {
     {"origin_actor", log_get, log_set, "Who logged: a str.", (void *)LOG_ORIGIN_ACTOR},
     {"message", log_get, log_set, "What was logged: a str.", (void *)LOG_MESSAGE},
     {"id", log_get, log_set, "The id the record is about, or None.", (void *)LOG_ID},
-    {"time", log_get, log_set, "When: local time, 'YYYY-MM-DD HH:MM:SS,mmm'.", (void *)LOG_TIME},
+    {"time", log_get, log_set, "When (str): local time, 'YYYY-MM-DD HH:MM:SS,mmm'.", (void *)LOG_TIME},
     {"_data", log_get_data, log_set_raw_data, NULL},
     {NULL},
 };

@@ -647,7 +647,7 @@ static PyMethodDef actor_methods[] = {
                "Put a copy of an event on every error queue, without a check of its type.")},
     ACTOR_KEYWORD_METHOD(
         "create_event", actor_create_event,
-        "create_event(*args, **kwargs)\n\nAn event of the actor's output class, made with the keywords.\n"
+        "create_event($self, *args, **kwargs)\n--\n\nAn event of the actor's output class, made with the keywords.\n"
         "Raises ValueError when there are several output classes."),
     ACTOR_KEYWORD_METHOD(
         "register_consumer", actor_register_consumer,
@@ -666,9 +666,11 @@ static PyMethodDef actor_methods[] = {
                          "Connect a log queue; its name at the destination gets the prefix log_."),
     ACTOR_KEYWORD_METHOD(
         "connect", actor_connect_queue,
-        "connect(source_queue_name, destination, destination_queue_name)\n\nconnect_queue of releases up to 1.1."),
+        "connect($self, source_queue_name='outbox', destination=None,\n        destination_queue_name='inbox', "
+        "check_existing=True)\n--\n\nconnect_queue of releases up to 1.1."),
     ACTOR_KEYWORD_METHOD("connect_error", actor_connect_error_queue,
-                         "connect_error(source_queue_name, destination, destination_queue_name)\n\n"
+                         "connect_error($self, source_queue_name='outbox', destination=None,\n              "
+                         "destination_queue_name='inbox', check_existing=True)\n--\n\n"
                          "connect_error_queue of releases up to 1.1."),
     {"start", actor_start_method, METH_NOARGS,
      PyDoc_STR("start($self, /)\n--\n\nCall pre_hook and begin to consume. Harmless when started already.")},
@@ -686,9 +688,9 @@ static PyMethodDef actor_methods[] = {
 #define ACTOR_OBJECT(name, field, flags, doc) {name, T_OBJECT, offsetof(CpsActor, field), flags, PyDoc_STR(doc)}
 
 static PyMemberDef actor_members[] = {
-    ACTOR_OBJECT("name", name, 0, "The actor's name."),
-    ACTOR_OBJECT("pool", pool, READONLY, "QueuePool: its queues."),
-    ACTOR_OBJECT("threads", threads, READONLY, "RestartPool for greenlets of its own."),
+    ACTOR_OBJECT("name", name, 0, "Its name (str)."),
+    ACTOR_OBJECT("pool", pool, READONLY, "Its queues (QueuePool)."),
+    ACTOR_OBJECT("threads", threads, READONLY, "For greenlets of its own (RestartPool)."),
     ACTOR_OBJECT("blockdiag_config", blockdiag_config, 0, "dict: how it looks in pictures of the pipeline."),
     {"size", T_PYSSIZET, offsetof(CpsActor, size), 0,
      PyDoc_STR("int: maxsize of the queues it makes; 0 for no limit.")},

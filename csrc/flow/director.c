@@ -326,10 +326,10 @@ static PyGetSetDef director_getset[] = {
 static PyMemberDef director_members[] = {
     {"name", T_OBJECT_EX, offsetof(CpsDirector, name), 0, "Its name (str): that of the diagram's files."},
     {"size", T_PYSSIZET, offsetof(CpsDirector, size), 0,
-     "Maximum length of the queues of actors that are registered from now on; 0: no limit."},
+     "Maximum length (int) of the queues of actors that are registered from now on; 0: no limit."},
     {"actors", T_OBJECT_EX, offsetof(CpsDirector, actors), READONLY,
      "Registered actors by name (dict); the log and the error actor are not among them."},
-    {"modules", T_OBJECT_EX, offsetof(CpsDirector, actors), READONLY, "Old name of actors."},
+    {"modules", T_OBJECT_EX, offsetof(CpsDirector, actors), READONLY, "Old name of actors (dict)."},
     {"blockdiag_dir", T_OBJECT_EX, offsetof(CpsDirector, blockdiag_dir), 0, "Folder of the diagram's files (str)."},
     {"blockdiag_out", T_OBJECT_EX, offsetof(CpsDirector, blockdiag_out), READONLY,
      "The diagram so far (str); there only with generate_blockdiag."},

@@ -281,8 +281,8 @@ static PyMethodDef logger_methods[] = {
 };
 
 static PyMemberDef logger_members[] = {
-    {"name", T_OBJECT, offsetof(CpsLogger, name), 0, PyDoc_STR("origin_actor of the records.")},
-    {"pool", T_OBJECT, offsetof(CpsLogger, pool), READONLY, PyDoc_STR("The log queues.")},
+    {"name", T_OBJECT, offsetof(CpsLogger, name), 0, PyDoc_STR("origin_actor of the records (str).")},
+    {"pool", T_OBJECT, offsetof(CpsLogger, pool), READONLY, PyDoc_STR("The log queues (_InternalQueuePool).")},
     {"level", T_INT, offsetof(CpsLogger, level), 0, PyDoc_STR("int: records below it are not made.")},
     {"forward", T_OBJECT, offsetof(CpsLogger, forward), 0,
      PyDoc_STR("logging.Logger that gets every record, too, or None.")},

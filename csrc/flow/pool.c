@@ -313,14 +313,14 @@ static PyMethodDef queuepool_methods[] = {
 #define POOL_MEMBER(name, field, text) {name, T_OBJECT_EX, offsetof(CpsQueuePool, field), READONLY, PyDoc_STR(text)}
 
 static PyMemberDef queuepool_members[] = {
-    POOL_MEMBER("inbound", inbound, "Queues that the actor consumes."),
-    POOL_MEMBER("outbound", outbound, "Queues that send_event puts on."),
-    POOL_MEMBER("error", error, "Queues that send_error puts on."),
-    POOL_MEMBER("logs", logs, "Queues of the actor's log records."),
-    POOL_MEMBER("inbound_queues", inbound, "Name of inbound up to 1.1."),
-    POOL_MEMBER("outbound_queues", outbound, "Name of outbound up to 1.1."),
-    POOL_MEMBER("error_queues", error, "Name of error up to 1.1."),
-    POOL_MEMBER("default_outbound_queues", logs, "Name of logs up to 1.1."),
+    POOL_MEMBER("inbound", inbound, "Queues that the actor consumes, by name (dict)."),
+    POOL_MEMBER("outbound", outbound, "Queues that send_event puts on, by name (dict)."),
+    POOL_MEMBER("error", error, "Queues that send_error puts on, by name (dict)."),
+    POOL_MEMBER("logs", logs, "Queues of the actor's log records, by name (dict)."),
+    POOL_MEMBER("inbound_queues", inbound, "Name of inbound (dict) up to 1.1."),
+    POOL_MEMBER("outbound_queues", outbound, "Name of outbound (dict) up to 1.1."),
+    POOL_MEMBER("error_queues", error, "Name of error (dict) up to 1.1."),
+    POOL_MEMBER("default_outbound_queues", logs, "Name of logs (dict) up to 1.1."),
     {"size", T_PYSSIZET, offsetof(CpsQueuePool, size), READONLY,
      PyDoc_STR("int: maxsize of the queues made here; 0 for no limit.")},
     {"__dictoffset__", T_PYSSIZET, offsetof(CpsQueuePool, dict), READONLY, NULL},

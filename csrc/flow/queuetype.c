@@ -431,7 +431,7 @@ static PyGetSetDef queue_getset[] = {
 };
 
 static PyMemberDef queue_members[] = {
-    {"name", T_OBJECT, offsetof(CpsQueue, name), 0, PyDoc_STR("The name given at construction.")},
+    {"name", T_OBJECT, offsetof(CpsQueue, name), 0, PyDoc_STR("The name given at construction (str).")},
     {"__dictoffset__", T_PYSSIZET, offsetof(CpsQueue, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(CpsQueue, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},

@@ -311,8 +311,8 @@ static PyMethodDef task_methods[] = {
 };
 
 static PyMemberDef task_members[] = {
-    {"dead", T_BOOL, offsetof(CpsTask, ended), READONLY, PyDoc_STR("Whether it has ended.")},
-    {"started", T_BOOL, offsetof(CpsTask, started), READONLY, PyDoc_STR("Whether it was ever run.")},
+    {"dead", T_BOOL, offsetof(CpsTask, ended), READONLY, PyDoc_STR("Whether it has ended (bool).")},
+    {"started", T_BOOL, offsetof(CpsTask, started), READONLY, PyDoc_STR("Whether it was ever run (bool).")},
     {"value", T_OBJECT, offsetof(CpsTask, value), READONLY, PyDoc_STR("What the function returned, or None.")},
     {"exception", T_OBJECT, offsetof(CpsTask, exception), READONLY, PyDoc_STR("What it raised last, or None.")},
     {"__dictoffset__", T_PYSSIZET, offsetof(CpsTask, dict), READONLY, NULL},
@@ -358,11 +358,12 @@ threads_take_restart(PyObject *kwargs)
     return restart;
 }
 
-PyDoc_STRVAR(threads_spawn_doc,
-             "spawn(function, *args, restart=True, **kwargs)\n\n"
-             "Run function(*args, **kwargs) in a greenlet of its own and return its Task.\n\n"
-             "restart: when it raises, log that, wait a second, and call it again; a function that returns is not\n"
-             "restarted.");
+PyDoc_STRVAR(
+    threads_spawn_doc,
+    "spawn($self, function, /, *args, restart=True, **kwargs)\n--\n\n"
+    "Run function(*args, **kwargs) in a greenlet of its own and return its Task.\n\n"
+    "restart: bool; when it raises, log that, wait a second, and call it again; a function that returns is not\n"
+    "restarted.");
 
 static PyObject *
 threads_spawn(PyObject *op, PyObject *args, PyObject *kwargs)
@@ -611,7 +612,8 @@ static PyMemberDef threads_members[] = {
     {"logger", T_OBJECT, offsetof(CpsRestartPool, logger), READONLY, PyDoc_STR("Logger or None.")},
     {"sleep_interval", T_DOUBLE, offsetof(CpsRestartPool, interval), 0,
      PyDoc_STR("float: seconds between a crash and the restart.")},
-    {"greenlets", T_OBJECT, offsetof(CpsRestartPool, tasks), READONLY, PyDoc_STR("Those that have not ended.")},
+    {"greenlets", T_OBJECT, offsetof(CpsRestartPool, tasks), READONLY,
+     PyDoc_STR("Those that have not ended (list of Task).")},
     {"__dictoffset__", T_PYSSIZET, offsetof(CpsRestartPool, dict), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
