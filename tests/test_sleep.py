@@ -149,3 +149,41 @@ def test_waiting_consumes_without_gevent_run_at_the_same_time():
         """
     )
     assert out == ["True", "True", "False"]
+
+
+def test_a_sleeper_whose_time_is_over_goes_first():
+    out = run(
+        """
+        import time
+        import compysition
+        from compysition import Actor, Queue
+
+        class Waiting(Actor):
+            def pre_hook(self):
+                self.threads.spawn(self.take, restart=False)
+                self.threads.spawn(self.rest, restart=False)
+
+            def take(self):
+                started.append("take")
+                inbox.get(block=True)
+                print("woken")
+
+            def rest(self):
+                started.append("rest")
+                compysition.sleep(0.001)
+                print("slept")
+
+            def consume(self, event, *args, **kwargs):
+                pass
+
+        started, inbox, waiting = [], Queue("inbox"), Waiting("waiting")
+        waiting.start()
+        while len(started) < 2:
+            compysition.sleep(0)
+        time.sleep(0.01)  # blocks all: meanwhile the time is over
+        inbox.put(1)
+        compysition.sleep(0)
+        waiting.stop()
+        """
+    )
+    assert out == ["slept", "woken"]

@@ -229,6 +229,16 @@ runtime_complete(CpsRuntime *rt)
     }
 }
 
+/* Those whose time is over come before those that were woken otherwise: they are late already, and a source that is woken by room
+ * in its outbox goes on until that is full. */
+static void
+runtime_run_timers(CpsRuntime *rt)
+{
+    cps_list_splice(&rt->resuming, &rt->wakes);
+    cps_timers_run(rt);
+    cps_list_splice(&rt->wakes, &rt->resuming);
+}
+
 /* Resume those that were woken before this call; those woken meanwhile have their turn next time. */
 static int
 runtime_resume(CpsRuntime *rt)
@@ -339,7 +349,7 @@ static int
 runtime_run(CpsRuntime *rt)
 {
     runtime_complete(rt);
-    cps_timers_run(rt);
+    runtime_run_timers(rt);
     if (rt->has_doomed) {
         cps_workers_end_doomed(rt);
     }
