@@ -48,6 +48,9 @@
 /* Names that are looked up often, interned once. */
 #define CPS_NAMES(X)             \
     X(consume)                   \
+    X(send_event)                \
+    X(send_error)                \
+    X(register_consumer)         \
     X(origin)                    \
     X(origin_queue)              \
     X(pre_hook)                  \

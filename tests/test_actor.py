@@ -3,7 +3,7 @@ import abc
 import pytest
 
 import compysition
-from compysition import Actor, Event, Logger, Queue, QueuePool
+from compysition import Actor, Director, Event, Logger, Queue, QueuePool
 from compysition.errors import (
     InvalidActorInput,
     InvalidActorOutput,
@@ -834,6 +834,60 @@ def test_blocking_consume_is_per_queue(wrap):
     assert wrapper.output.data == "fast"
     gate.put(1)
     assert wrapper.output.data == "slow"
+
+
+def test_overridden_send_error_is_called(wrap):
+    class Telling(Calling):
+        def send_error(self, event, *args, **kwargs):
+            event.told = True
+            super().send_error(event, *args, **kwargs)
+
+    def consume(actor, event, **kwargs):
+        raise KeyError("k")
+
+    wrapper = wrap(Telling("a", consume))
+    wrapper.input = Event()
+    assert wrapper.error.told
+
+
+def test_an_overridden_send_error_that_raises_is_logged(wrap):
+    class Failing(Calling):
+        def send_error(self, event, *args, **kwargs):
+            raise OSError("no way")
+
+    def consume(actor, event, **kwargs):
+        raise KeyError("k")
+
+    actor = Failing("a", consume)
+    log, wrapper = with_log(actor), wrap(actor)
+    wrapper.input = Event()
+    assert wait_for_message(log, "Unable to send event", 40).message.endswith(": no way")
+
+
+def test_a_method_set_on_an_instance_is_called(wrap):
+    def consume(actor, event, **kwargs):
+        raise KeyError("k")
+
+    seen = Queue("seen")
+    actor = Calling("a", consume)
+    actor.send_error = seen.put
+    wrap(actor).input = Event(data=1)
+    assert seen.get(block=True, timeout=5).data == 1
+
+
+def test_overridden_register_consumer_is_called():
+    class Noting(Calling):
+        noted = ()
+
+        def register_consumer(self, queue_name, queue):
+            self.noted += ((queue_name, queue),)
+            super().register_consumer(queue_name, queue)
+
+    source, one, two = Calling("source"), Noting("one"), Noting("two")
+    source.connect_queue("out", one, "in")
+    assert one.noted == (("in", source.pool.outbound["out"]),)
+    Director(generate_blockdiag=False).connect_queue((source, "both"), [one, two])
+    assert [name for name, _ in one.noted + two.noted] == ["in", "both", "both"]
 
 
 # --- threads

@@ -122,45 +122,60 @@ actor_fix_types(CpsActor *self)
     return 0;
 }
 
-/* Whether what consumes is the C function of the built-in type: neither a subclass nor the instance overrides it. 1, 0, or -1. */
+/* Whether the method is `function`: neither a subclass nor the instance overrides it. 1, 0, or -1. */
 static int
-actor_consumes_in_c(CpsActor *self)
+actor_method_is(CpsActor *self, PyObject *name, PyCFunction function)
 {
-    PyObject *method, *own;
-    bool in_c;
+    PyObject *method = PyObject_GetAttr((PyObject *)Py_TYPE(self), name);
+    PyObject *own = method == NULL ? NULL : PyObject_GetAttr((PyObject *)self, name);
+    bool same;
 
-    if (self->ops == NULL || self->ops->consume == NULL) {
-        return 0;
-    }
-    method = PyObject_GetAttr((PyObject *)Py_TYPE(self), self->state->names.consume);
-    own = method == NULL ? NULL : PyObject_GetAttr((PyObject *)self, self->state->names.consume);
     if (own == NULL) {
         Py_XDECREF(method);
         return -1;
     }
-    in_c = Py_IS_TYPE(method, &PyMethodDescr_Type) &&
-           ((PyMethodDescrObject *)method)->d_method->ml_meth == _PyCFunction_CAST(cps_actor_consume_method) &&
+    same = Py_IS_TYPE(method, &PyMethodDescr_Type) && ((PyMethodDescrObject *)method)->d_method->ml_meth == function &&
            PyCFunction_Check(own);
     Py_DECREF(method);
     Py_DECREF(own);
-    return in_c;
+    return same;
+}
+
+/* Find out which methods are to be called by name, because a script has overridden them. Returns 0 or -1. */
+static int
+actor_find_overrides(CpsActor *self)
+{
+    CpsState *state = self->state;
+    int send = actor_method_is(self, state->names.send_event, _PyCFunction_CAST(cps_actor_send_event_method));
+    int fail =
+        send < 0 ? -1 : actor_method_is(self, state->names.send_error, _PyCFunction_CAST(cps_actor_send_error_method));
+    int consume = 0;
+
+    if (fail >= 0 && self->ops != NULL && self->ops->consume != NULL) {
+        consume = actor_method_is(self, state->names.consume, _PyCFunction_CAST(cps_actor_consume_method));
+    }
+    if (fail < 0 || consume < 0) {
+        return -1;
+    }
+    self->own_send = !send;
+    self->own_fail = !fail;
+    self->c_consume = consume;
+    return 0;
 }
 
 static PyObject *
 actor_start_method(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     CpsActor *self = (CpsActor *)op;
-    int in_c;
 
     if (self->started && !self->stopped) {
         Py_RETURN_NONE;
     }
     self->loop_ended = self->stopped = self->started = false;
-    in_c = actor_fix_types(self) < 0 ? -1 : actor_consumes_in_c(self);
-    if (in_c < 0 || actor_call_hook(self, self->state->names.pre_hook, self->state->names.preHook) < 0) {
+    if (actor_fix_types(self) < 0 || actor_find_overrides(self) < 0 ||
+        actor_call_hook(self, self->state->names.pre_hook, self->state->names.preHook) < 0) {
         return NULL;
     }
-    self->c_consume = in_c;
     self->rt = cps_runtime_get(self->state);
     if (self->rt == NULL) {
         return NULL;

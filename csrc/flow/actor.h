@@ -86,7 +86,8 @@ struct CpsActor {
     int jobs_running;             /* those that the thread pool has */
     long max_rescue;
     bool blocking_consume, rescue;
-    bool c_consume; /* ops->consume is what runs */
+    bool c_consume;          /* ops->consume is what runs */
+    bool own_send, own_fail; /* a script has overridden send_event, send_error */
     bool started, loop_ended, stopped;
     bool named_unrouted; /* the missing outbox was logged */
     bool default_errors; /* its error queue is the one that a director connects when a script connects none */
@@ -186,5 +187,8 @@ typedef enum { CPS_KIND_OUTBOUND, CPS_KIND_ERROR, CPS_KIND_LOGS } CpsQueueKind;
  * sharing. `destination_name` already has its error_ or log_ prefix. Returns the queue (borrowed from the pool), or NULL. */
 CpsQueue *cps_connect(CpsActor *source, PyObject *source_name, CpsActor *destination, PyObject *destination_name,
                       CpsQueueKind kind, bool check_existing);
+
+/* actor.register_consumer(name, queue), overridden or not. Returns 0 or -1. */
+int cps_register_consumer(CpsActor *actor, PyObject *name, PyObject *queue);
 
 #endif

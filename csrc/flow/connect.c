@@ -34,6 +34,16 @@ connect_merge(CpsInternalQueuePool *pool, PyObject *source_name, PyObject *from,
     return PyDict_SetItem((PyObject *)pool, source_name, to);
 }
 
+int
+cps_register_consumer(CpsActor *actor, PyObject *name, PyObject *queue)
+{
+    PyObject *result =
+        PyObject_CallMethodObjArgs((PyObject *)actor, actor->state->names.register_consumer, name, queue, NULL);
+
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
 /* The queue that will join both ends. New reference, or NULL with an exception set. */
 static PyObject *
 connect_queue_of(CpsActor *source, CpsInternalQueuePool *pool, PyObject *source_name, PyObject *from,
@@ -48,8 +58,7 @@ connect_queue_of(CpsActor *source, CpsInternalQueuePool *pool, PyObject *source_
         return cps_pool_add(source->state, pool, source_name, to);
     }
     queue = from != NULL ? Py_NewRef(from) : cps_pool_add(source->state, pool, source_name, NULL);
-    if (queue != NULL && (PyDict_SetItem((PyObject *)destination->pool->inbound, destination_name, queue) < 0 ||
-                          cps_actor_add_inbox(destination, destination_name, (CpsQueue *)queue) < 0)) {
+    if (queue != NULL && cps_register_consumer(destination, destination_name, queue) < 0) {
         Py_CLEAR(queue);
     }
     return queue;

@@ -203,20 +203,17 @@ static CpsQueue *
 add_copy_queue(const Call *call, CpsQueue *first, CpsActor *destination, PyObject *key)
 {
     CpsState *state = call->director->state;
-    PyObject *queue = cps_queue_new(state, first->name, call->source->size), *result = NULL;
+    PyObject *queue = cps_queue_new(state, first->name, call->source->size);
+    int result = -1;
 
     if (first->also == NULL) {
         first->also = PyList_New(0);
     }
-    if (queue != NULL && first->also != NULL) {
-        result = PyObject_CallMethod((PyObject *)destination, "register_consumer", "OO", key, queue);
-    }
-    if (result != NULL && PyList_Append(first->also, queue) < 0) {
-        Py_CLEAR(result);
+    if (queue != NULL && first->also != NULL && cps_register_consumer(destination, key, queue) == 0) {
+        result = PyList_Append(first->also, queue);
     }
     Py_XDECREF(queue);
-    Py_XDECREF(result);
-    return result == NULL ? NULL : (CpsQueue *)queue;
+    return result < 0 ? NULL : (CpsQueue *)queue;
 }
 
 /* The named outbox `first` feeds one more actor. Returns as add_copy_queue. */

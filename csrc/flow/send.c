@@ -248,9 +248,22 @@ send_outbound(CpsActor *self, PyObject *event, bool from_c)
     return send_to_pool(self, self->pool->outbound, event, (CpsSender)sender, false);
 }
 
+/* Call a method that a script has overridden. Returns 0 or -1. */
+static int
+send_by_method(CpsActor *self, PyObject *method, PyObject *event)
+{
+    PyObject *result = PyObject_CallMethodOneArg((PyObject *)self, method, event);
+
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
 int
 cps_actor_send(CpsActor *self, PyObject *event)
 {
+    if (self->own_send) {
+        return send_by_method(self, self->state->names.send_event, event);
+    }
     return send_check(self, event) < 0 ? -1 : send_outbound(self, event, true);
 }
 
@@ -266,10 +279,17 @@ send_errors(CpsActor *self, PyObject *event, bool from_c)
     return send_to_pool(self, self->pool->error, event, (CpsSender)sender, true);
 }
 
+static int
+send_error(CpsActor *self, PyObject *event, bool from_c)
+{
+    return self->own_fail ? send_by_method(self, self->state->names.send_error, event)
+                          : send_errors(self, event, from_c);
+}
+
 int
 cps_actor_send_error(CpsActor *self, PyObject *event)
 {
-    return send_errors(self, event, true);
+    return send_error(self, event, true);
 }
 
 static int
@@ -291,7 +311,7 @@ cps_actor_fail(CpsActor *self, PyObject *event, PyObject *exc)
     if (!cps_event_check(self->state, event)) {
         return; /* it was put on the queue by hand, and has been logged */
     }
-    if (cps_event_set_error(self->state, event, exc) < 0 || send_errors(self, event, self->c_consume) < 0) {
+    if (cps_event_set_error(self->state, event, exc) < 0 || send_error(self, event, self->c_consume) < 0) {
         PyObject *raised = PyErr_GetRaisedException(); /* new */
 
         cps_log(self->logger, CPS_LOG_ERROR, event, "Unable to send event to the error queues: %S", raised);

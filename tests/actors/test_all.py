@@ -262,3 +262,16 @@ def test_subclasses_extend_all_methods(wrap, make):
     wrapper.stop()
     assert actor.calls == ["pre_hook", "inbox", "post_hook"]
     assert wrapper.error_queues["error"].empty()
+
+
+def test_an_overridden_send_event_is_called(wrap, make_sender):
+    class Marking(type(make_sender())):
+        def send_event(self, event, *args, **kwargs):
+            event.marked = True
+            super().send_event(event, *args, **kwargs)
+
+    actor = make_sender()
+    actor.__class__ = Marking
+    wrapper = wrap(actor)
+    wrapper.input = Event(data={})
+    assert wrapper.output.marked
