@@ -126,18 +126,15 @@ actor_fix_types(CpsActor *self)
 static int
 actor_method_is(CpsActor *self, PyObject *name, PyCFunction function)
 {
-    PyObject *method = PyObject_GetAttr((PyObject *)Py_TYPE(self), name);
-    PyObject *own = method == NULL ? NULL : PyObject_GetAttr((PyObject *)self, name);
+    PyObject *method = PyObject_GetAttr((PyObject *)self, name);
     bool same;
 
-    if (own == NULL) {
-        Py_XDECREF(method);
+    if (method == NULL) {
         return -1;
     }
-    same = Py_IS_TYPE(method, &PyMethodDescr_Type) && ((PyMethodDescrObject *)method)->d_method->ml_meth == function &&
-           PyCFunction_Check(own);
+    same = PyCFunction_Check(method) && PyCFunction_GetFunction(method) == function &&
+           PyCFunction_GetSelf(method) == (PyObject *)self;
     Py_DECREF(method);
-    Py_DECREF(own);
     return same;
 }
 
