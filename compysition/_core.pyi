@@ -574,6 +574,89 @@ class RedactedFileLogger(FileLogger):
         **kwargs: Any,
     ) -> None: ...
 
+@disjoint_base
+class EventFilter:
+    value_regexes: list[re.Pattern[str]]
+    outbox_names: list[str]
+    outboxes: list[Queue]
+    event_scope: tuple[Any, ...]
+    next_filter: EventFilter | None
+    def __init__(
+        self,
+        value_regexes: str | Sequence[str] = ".*",
+        outbox_names: str | Sequence[str] = ...,
+        event_scope: str | tuple[Any, ...] = ...,
+        next_filter: EventFilter | None = None,
+    ) -> None: ...
+    def matches(self, event: Event, /) -> bool: ...
+    def set_next_filter(self, filter: EventFilter | None, /) -> None: ...
+    def parse_value_regexes(
+        self, value_regexes: str | Sequence[str], /
+    ) -> list[re.Pattern[str]]: ...
+    def _get_value(self, event: Event, event_scope: Any) -> Iterator[Any]: ...
+
+@disjoint_base
+class EventJSONFilter(EventFilter):
+    json_scope: tuple[Any, ...] | None
+    def __init__(
+        self,
+        json_scope: str | Sequence[Any] | None = None,
+        value_regexes: str | Sequence[str] = ".*",
+        outbox_names: str | Sequence[str] = ...,
+        event_scope: str | tuple[Any, ...] = ...,
+        next_filter: EventFilter | None = None,
+    ) -> None: ...
+
+@disjoint_base
+class EventRouter(Actor):
+    filters: list[EventFilter]
+    whitelist: bool
+    default_outbox_regexes: list[str]
+    default_outboxes: list[Queue]
+    def __init__(
+        self,
+        name: str,
+        routing_filters: EventFilter | Sequence[EventFilter] = ...,
+        type: str = "whitelist",
+        default_outbox_regexes: str | Sequence[str] = ...,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, /, *args: object, **kwargs: object) -> None: ...
+    def pre_hook(self) -> None: ...
+    def process_no_match(self, event: Any, /) -> None: ...
+    def set_filter(self, filter: EventFilter, /) -> None: ...
+
+@disjoint_base
+class SimpleRouter(EventRouter):
+    default_queue: str
+    def __init__(
+        self,
+        name: str,
+        default_queue: str = "default",
+        scope: str | tuple[Any, ...] = "data",
+        type: str = "blacklist",
+        routing_filters: EventFilter | Sequence[EventFilter] = ...,
+        default_outbox_regexes: str | Sequence[str] = ...,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def pre_hook(self) -> None: ...
+
+class HTTPMethodEventRouter(EventRouter):
+    HTTP_METHODS: ClassVar[list[str]]
+    def __init__(
+        self,
+        name: str,
+        routing_filters: EventFilter | Sequence[EventFilter] = ...,
+        type: str = "blacklist",
+        default_outbox_regexes: str | Sequence[str] = ...,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def pre_hook(self) -> None: ...
+    def process_no_match(self, event: Any, /) -> None: ...
+
 # ---- directors ----
 
 @disjoint_base

@@ -43,6 +43,11 @@
     X(LogFile)                      \
     X(FileLogger)                   \
     X(RedactedFileLogger)           \
+    X(EventFilter)                  \
+    X(EventJSONFilter)              \
+    X(EventRouter)                  \
+    X(SimpleRouter)                 \
+    X(HTTPMethodEventRouter)        \
     X(Director)
 
 /* Names that are looked up often, interned once. */
@@ -110,6 +115,13 @@
     X(lookup)                    \
     X(get_modify_value)          \
     X(get_key_chain_value)       \
+    X(search)                    \
+    X(matches)                   \
+    X(_get_value)                \
+    X(parse_value_regexes)       \
+    X(set_next_filter)           \
+    X(set_filter)                \
+    X(process_no_match)          \
     X(strip)                     \
     X(root)                      \
     X(jsonified_envelope)        \

@@ -1010,3 +1010,25 @@ def test_the_pool_joins_and_kills_all():
     assert [task.dead for task in tasks] == [True, False, False]
     threads.kill(block=True, timeout=5)
     assert all(task.dead for task in tasks)
+
+
+def test_a_list_of_queues_that_changes_while_a_send_waits():
+    class Pick(Actor):
+        def consume(self, event, *args, **kwargs):
+            self.send_event(event, queues=queues)
+
+    full, other = Queue("full", maxsize=1), Queue("other")
+    full.put(Event(data="in the way"))
+    queues = [full, other]
+    inbox = Queue("inbox")
+    actor = Pick("pick")
+    actor.register_consumer("inbox", inbox)
+    actor.start()
+    inbox.put(Event(data=1))
+    inbox.wait_until_empty()
+    compysition.sleep(0)
+    queues[1] = Queue("wrong")
+    assert full.get(block=True, timeout=5).data == "in the way"
+    assert full.get(block=True, timeout=5).data == 1
+    assert other.get(block=True, timeout=5).data == 1
+    actor.stop()

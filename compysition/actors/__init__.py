@@ -10,6 +10,13 @@ from compysition.actors.eventattributemodifier import (
 )
 from compysition.actors.eventgenerator import CronEventGenerator, EventGenerator
 from compysition.actors.eventlogger import EventLogger
+from compysition.actors.eventrouter import (
+    EventFilter,
+    EventJSONFilter,
+    EventRouter,
+    HTTPMethodEventRouter,
+    SimpleRouter,
+)
 from compysition.actors.filelogger import FileLogger
 from compysition.actors.flowcontroller import FlowController
 from compysition.actors.header import Header
@@ -24,12 +31,17 @@ __all__ = [
     "Data",
     "EventAttributeLookupModifier",
     "EventAttributeModifier",
+    "EventFilter",
     "EventGenerator",
+    "EventJSONFilter",
     "EventLogger",
+    "EventRouter",
     "FileLogger",
     "FlowController",
+    "HTTPMethodEventRouter",
     "Header",
     "Null",
     "RedactedFileLogger",
+    "SimpleRouter",
     "TestEvent",
 ]

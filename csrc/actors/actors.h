@@ -21,6 +21,10 @@ int cps_testevent_setup(PyObject *module, CpsState *state);
 int cps_logfile_setup(PyObject *module, CpsState *state);
 int cps_filelogger_setup(PyObject *module, CpsState *state);
 int cps_redact_setup(PyObject *module, CpsState *state);
+int cps_jsonfilter_setup(PyObject *module, CpsState *state);
+int cps_router_setup(PyObject *module, CpsState *state);
+int cps_simplerouter_setup(PyObject *module, CpsState *state);
+int cps_methodrouter_setup(PyObject *module, CpsState *state);
 
 /* Instances have free attributes, subclasses are welcome, and scripts set class attributes: hence not immutable. */
 #define CPS_ACTOR_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE)

@@ -1,5 +1,7 @@
 #include "event/lookup.h"
 
+#include "event/event.h"
+
 /* 1 and *index when `step` is an integer or a text of digits, 0 when it is not, -1 with an exception set. */
 static int
 step_index(PyObject *step, Py_ssize_t *index)
@@ -60,7 +62,7 @@ dict_step(PyObject *dict, PyObject *step, PyObject **found)
 }
 
 static int
-take_step(PyObject *from, PyObject *step, PyObject **found)
+take_step(PyObject *from, PyObject *step, bool attributes, PyObject **found)
 {
     int result = 0;
 
@@ -71,17 +73,35 @@ take_step(PyObject *from, PyObject *step, PyObject **found)
     if (PyList_Check(from) || PyTuple_Check(from)) {
         result = index_step(from, step, found);
     }
-    if (result == 0 && PyUnicode_Check(step)) {
+    if (result == 0 && attributes && PyUnicode_Check(step)) {
         result = PyObject_GetOptionalAttr(from, step, found);
     }
     return result;
 }
 
+/* What lies at the steps of a tuple, but for the first `done`. New (None when there is nothing), or NULL with an exception set. */
+static PyObject *
+follow(PyObject *start, PyObject *steps, Py_ssize_t done, bool attributes)
+{
+    PyObject *place = Py_NewRef(start);
+    int result = 1;
+
+    for (Py_ssize_t i = done; result > 0 && i < PyTuple_GET_SIZE(steps); i++) {
+        PyObject *found;
+
+        result = take_step(place, PyTuple_GET_ITEM(steps, i), attributes, &found);
+        Py_SETREF(place, result > 0 ? found : Py_NewRef(Py_None));
+    }
+    if (result < 0) {
+        Py_CLEAR(place);
+    }
+    return place;
+}
+
 PyObject *
 cps_lookup(PyObject *start, PyObject *path)
 {
-    PyObject *steps, *place = Py_NewRef(start);
-    int result = 1;
+    PyObject *steps, *place;
 
     if (PyUnicode_Check(path)) {
         steps = PyTuple_Pack(1, path);
@@ -94,18 +114,40 @@ cps_lookup(PyObject *start, PyObject *path)
         steps = NULL;
     }
     if (steps == NULL) {
-        Py_DECREF(place);
         return NULL;
     }
-    for (Py_ssize_t i = 0; result > 0 && i < PyTuple_GET_SIZE(steps); i++) {
-        PyObject *found;
-
-        result = take_step(place, PyTuple_GET_ITEM(steps, i), &found);
-        Py_SETREF(place, result > 0 ? found : Py_NewRef(Py_None));
-    }
+    place = follow(start, steps, 0, true);
     Py_DECREF(steps);
-    if (result < 0) {
-        Py_CLEAR(place);
-    }
     return place;
+}
+
+/* Whether `data` of the type is that of Event, and no property of a subclass. */
+static bool
+data_is_plain(CpsState *state, PyTypeObject *type)
+{
+    PyObject *own = PyObject_GetAttr((PyObject *)type, state->names.data);
+    PyObject *usual = PyObject_GetAttr((PyObject *)state->types.Event, state->names.data);
+    bool plain = own != NULL && own == usual;
+
+    Py_XDECREF(own);
+    Py_XDECREF(usual);
+    return plain;
+}
+
+PyObject *
+cps_lookup_to_read(CpsState *state, PyObject *event, PyObject *steps)
+{
+    CpsPayload *payload = cps_event_check(state, event) ? ((CpsEvent *)event)->payload : NULL;
+
+    if (payload == NULL || payload->kind == CPS_DATA_XML || PyTuple_GET_SIZE(steps) == 0 ||
+        PyTuple_GET_ITEM(steps, 0) != state->names.data || !data_is_plain(state, Py_TYPE(event))) {
+        return follow(event, steps, 0, true);
+    }
+    return follow(payload->value, steps, 1, true);
+}
+
+PyObject *
+cps_lookup_item(PyObject *start, PyObject *steps)
+{
+    return follow(start, steps, 0, false);
 }

@@ -8,4 +8,11 @@
  * exception set. */
 PyObject *cps_lookup(PyObject *start, PyObject *path);
 
+/* The same with a tuple of steps from an event, for code that only reads: its data need not be copied or counted as handed out. What
+ * is found must not reach Python code that could keep or change it. */
+PyObject *cps_lookup_to_read(CpsState *state, PyObject *event, PyObject *steps);
+
+/* The same with a tuple of steps through dicts and lists alone. */
+PyObject *cps_lookup_item(PyObject *start, PyObject *steps);
+
 #endif

@@ -142,6 +142,12 @@ PyObject *cps_actor_send_error_method(PyObject *op, PyObject *const *args, Py_ss
 int cps_actor_send(CpsActor *self, PyObject *event);
 int cps_actor_send_error(CpsActor *self, PyObject *event);
 
+/* The same to the `count` queues, which the caller keeps alive. */
+int cps_actor_send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count);
+
+/* The consume that is under way throws its event away on purpose: its lineage settles as dropped. */
+void cps_actor_drop(CpsActor *self, PyObject *event);
+
 /* Set event.error to `exc` (borrowed) and send it along the error path; never fails: what goes wrong is logged. */
 void cps_actor_fail(CpsActor *self, PyObject *event, PyObject *exc);
 

@@ -293,15 +293,28 @@ cps_actor_send_error(CpsActor *self, PyObject *event)
 }
 
 static int
-send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count, bool check)
+send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count, bool from_c)
 {
-    int sender;
+    int sender = send_begin(self, event, from_c);
 
-    if (check && send_check(self, event) < 0) {
-        return -1;
-    }
-    sender = send_begin(self, event, false);
     return sender < 0 ? -1 : send_to_each(self, queues, count, event, (CpsSender)sender, false);
+}
+
+int
+cps_actor_send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count)
+{
+    return send_check(self, event) < 0 ? -1 : send_to(self, event, queues, count, true);
+}
+
+void
+cps_actor_drop(CpsActor *self, PyObject *event)
+{
+    CpsLineage *lineage = ((CpsEvent *)event)->lineage;
+
+    self->counters.dropped++;
+    if (lineage != NULL) {
+        cps_lineage_note(lineage, CPS_FATE_DROPPED);
+    }
 }
 
 void
@@ -321,8 +334,8 @@ cps_actor_fail(CpsActor *self, PyObject *event, PyObject *exc)
 
 /* --- Python methods ------------------------------------------------------------------------------------------------------------------ */
 
-/* The queues that a caller names, as a tuple or list: queue= (one), queues= (dict, view or other iterable). New; NULL and no
- * exception for "all". */
+/* The queues that a caller names, as a tuple or list that nobody else has: queue= (one), queues= (dict, view or other iterable).
+ * New; NULL and no exception for "all". */
 static PyObject *
 send_parse_queues(PyObject *queues, PyObject *queue)
 {
@@ -332,8 +345,7 @@ send_parse_queues(PyObject *queues, PyObject *queue)
     if (queues == NULL || queues == Py_None) {
         return NULL;
     }
-    return PyDict_Check(queues) ? PyDict_Values(queues)
-                                : PySequence_Fast(queues, "queues must be an iterable of queues");
+    return PyDict_Check(queues) ? PyDict_Values(queues) : PySequence_Tuple(queues);
 }
 
 PyObject *
@@ -352,15 +364,18 @@ cps_actor_send_event_method(PyObject *op, PyObject *const *args, Py_ssize_t coun
     if (values[2] != NULL && (check = PyObject_IsTrue(values[2])) < 0) {
         return NULL;
     }
+    if (check && send_check(self, values[0]) < 0) {
+        return NULL;
+    }
     queues = send_parse_queues(values[1], values[3]);
     if (queues == NULL && PyErr_Occurred()) {
         return NULL;
     }
     if (queues == NULL) {
-        status = check && send_check(self, values[0]) < 0 ? -1 : send_outbound(self, values[0], false);
+        status = send_outbound(self, values[0], false);
     }
     else {
-        status = send_to(self, values[0], PySequence_Fast_ITEMS(queues), PySequence_Fast_GET_SIZE(queues), check);
+        status = send_to(self, values[0], PySequence_Fast_ITEMS(queues), PySequence_Fast_GET_SIZE(queues), false);
         Py_DECREF(queues);
     }
     return status < 0 ? NULL : Py_NewRef(Py_None);

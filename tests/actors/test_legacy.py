@@ -148,6 +148,16 @@ def test_the_star_import_gives_classes_only():
         ("testevent", ["TestEvent"]),
         ("data", ["Data"]),
         ("header", ["Header"]),
+        (
+            "eventrouter",
+            [
+                "EventRouter",
+                "SimpleRouter",
+                "HTTPMethodEventRouter",
+                "EventFilter",
+                "EventJSONFilter",
+            ],
+        ),
     ],
 )
 def test_module_paths(package, module, names):

@@ -5,14 +5,19 @@ import tempfile
 from compysition import Event
 from compysition.actors import (
     EventAttributeModifier,
+    EventFilter,
     EventGenerator,
+    EventJSONFilter,
     EventLogger,
+    EventRouter,
     FileLogger,
+    HTTPMethodEventRouter,
     RedactedFileLogger,
+    SimpleRouter,
     TestEvent,
 )
-from compysition.errors import MalformedEventData
-from compysition.event import JSONEvent, LogEvent
+from compysition.errors import EventCommandNotAllowed, MalformedEventData
+from compysition.event import HttpEvent, JSONEvent, LogEvent
 from compysition.testutils.test_actor import TestActorWrapper
 
 FOLDER = tempfile.TemporaryDirectory()
@@ -65,3 +70,57 @@ def leak_redaction():
         RedactedFileLogger("file", [5])
     except TypeError:
         pass
+
+
+class Words(EventFilter):
+    def _get_value(self, event, event_scope):
+        return super()._get_value(event, event_scope)
+
+    def parse_value_regexes(self, value_regexes):
+        super().parse_value_regexes(value_regexes)
+
+
+def leak_filters():
+    chain = EventFilter("a", "x", next_filter=Words(["b", "c"]))
+    chain.note = chain
+    chain.matches(Event(data="ac"))
+    json_filter = EventJSONFilter(("a", 0), "x", event_scope="text")
+    json_filter.matches(Event(text='[{"a": ["y"]}, {"a": ["x"]}]'))
+    for fail in (
+        lambda: json_filter.matches(Event(text="no JSON")),
+        lambda: EventFilter(event_scope=5),
+        lambda: EventFilter(["a", "("]),
+    ):
+        try:
+            fail()
+        except Exception:
+            pass
+
+
+def leak_router():
+    router = EventRouter(
+        "router", [EventFilter("a", ["one", "two"]), EventFilter("b")], "blacklist"
+    )
+    router.pool.logs.add("log")
+    wrapper = TestActorWrapper(router, output_queues=["one", "two", "three"])
+    for text in ("a", "b", "c"):
+        router.consume(Event(data=text))
+    wrapper.stop()
+    try:
+        TestActorWrapper(EventRouter("router", EventFilter("a", "nowhere")))
+    except Exception:
+        pass
+
+
+def leak_named_routers():
+    router = SimpleRouter("router", scope=("data",))
+    wrapper = TestActorWrapper(router, output_queues=["red", "default"])
+    router.consume(Event(data="red"))
+    wrapper.stop()
+    router = HTTPMethodEventRouter("router")
+    wrapper = TestActorWrapper(router, output_queues=["GET", "x"])
+    try:
+        router.consume(HttpEvent())
+    except EventCommandNotAllowed:
+        pass
+    wrapper.stop()

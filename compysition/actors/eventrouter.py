@@ -1,0 +1,17 @@
+"""Import path of the routers and their filters."""
+
+from compysition._core import (
+    EventFilter,
+    EventJSONFilter,
+    EventRouter,
+    HTTPMethodEventRouter,
+    SimpleRouter,
+)
+
+__all__ = [
+    "EventFilter",
+    "EventJSONFilter",
+    "EventRouter",
+    "HTTPMethodEventRouter",
+    "SimpleRouter",
+]
