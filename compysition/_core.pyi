@@ -676,7 +676,7 @@ class Director:
     def blockdiag_out(self) -> str: ...
     def __init__(
         self,
-        size: int = 500,
+        size: int | None = 500,
         name: str = "default",
         generate_blockdiag: bool = True,
         blockdiag_dir: str = "./build/blockdiag",

@@ -53,6 +53,20 @@ def test_positional_arguments():
     assert not hasattr(director, "blockdiag_out")
 
 
+def test_no_limit_of_queues():
+    for size in (0, None):
+        director = Director(size)
+        assert director.size == director.register_actor(Forward, "a").size == 0
+    with pytest.raises(TypeError):
+        Director("5")
+
+
+def test_flags_take_anything_true_or_false():
+    director = Director()
+    director.generate_blockdiag = 0
+    assert director.generate_blockdiag is False
+
+
 def test_keywords_of_release_1_1_are_ignored():
     assert Director(size=3, frequency=1, generate_metrics=True).size == 3
 

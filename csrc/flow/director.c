@@ -135,6 +135,19 @@ without_legacy(PyObject *kwargs)
     return known;
 }
 
+/* Converter of PyArg_Parse: a queue's limit, where None stands for 0. */
+static int
+convert_size(PyObject *argument, void *size)
+{
+    Py_ssize_t number = argument == Py_None ? 0 : PyNumber_AsSsize_t(argument, PyExc_OverflowError);
+
+    if (number == -1 && PyErr_Occurred()) {
+        return 0;
+    }
+    *(Py_ssize_t *)size = number;
+    return 1;
+}
+
 /* The settings from the arguments of __init__. Returns 0 or -1. */
 static int
 take_settings(CpsDirector *self, PyObject *args, PyObject *kwargs)
@@ -148,8 +161,8 @@ take_settings(CpsDirector *self, PyObject *args, PyObject *kwargs)
 
     self->size = 500;
     self->stop_timeout = 10.0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|nOpO$OOdO:Director", names, &self->size, &name, &diagram,
-                                     &directory, &level, &base, &self->stop_timeout, &concurrency)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O&OpO$OOdO:Director", names, convert_size, &self->size, &name,
+                                     &diagram, &directory, &level, &base, &self->stop_timeout, &concurrency)) {
         return -1;
     }
     self->generate_blockdiag = diagram;
@@ -444,7 +457,7 @@ static PyType_Slot director_slots[] = {
                 "         blockdiag_dir='./build/blockdiag', *, log_level=None, python_logging=None,\n"
                 "         stop_timeout=10.0, concurrency=None)\n--\n\n"
                 "Registers actors, connects their queues, starts and stops them.\n\n"
-                "size: maximum length of each queue of the actors that it makes; 0: no limit.\n"
+                "size: int, maximum length of each queue of the actors that it makes; 0 or None: no limit.\n"
                 "name: of the diagram's files. generate_blockdiag: write a diagram at start().\n"
                 "blockdiag_dir: where to.\n"
                 "log_level: int or name of a level; records below it are not made. None: what the environment\n"

@@ -86,3 +86,29 @@ def leak_cycles():
     error = errors.CompysitionException("x")
     error.event = made
     made.error = error
+
+
+def leak_vars():
+    """The dict of an event as something to write to."""
+    made = HttpEvent(data=1, extra=2)
+    attributes = vars(made)
+    attributes.update({"extra": [3], "_data": "x"}, more=4)
+    attributes.pop("more")
+    attempt(attributes.__setitem__, 1, 2)
+    attempt(attributes.__delitem__, "_data")
+    made.__dict__ = attributes
+    attempt(setattr, made, "__dict__", 5)
+    pickle.loads(pickle.dumps(attributes))
+
+
+def leak_properties():
+    """Properties that a class extends."""
+
+    class Extended(JSONEvent):
+        @JSONEvent.data.setter
+        def data(self, value):
+            JSONEvent.data.fset(self, [value])
+
+    assert Extended(data=1).data == [1] == Extended.data.fget(Extended(data=1))
+    attempt(HttpEvent.status.fget, 5)
+    assert HttpEvent.status.__doc__ and HttpEvent.status.__name__
