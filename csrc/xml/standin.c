@@ -10,6 +10,20 @@ standin_instancecheck(PyObject *cls, PyObject *value)
     return PyBool_FromLong(cls == state->element_class ? cps_lxml_is_element(value) : cps_lxml_is_tree(value));
 }
 
+/* What type itself leaves out, since its own type is static: without it the module is never collected. */
+static int
+standin_traverse(PyObject *cls, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(cls));
+    return PyType_Type.tp_traverse(cls, visit, arg);
+}
+
+static int
+standin_clear(PyObject *cls)
+{
+    return PyType_Type.tp_clear(cls);
+}
+
 static PyMethodDef standin_methods[] = {
     {"__instancecheck__", standin_instancecheck, METH_O, NULL},
     {NULL},
@@ -18,12 +32,14 @@ static PyMethodDef standin_methods[] = {
 static PyType_Slot standin_slots[] = {
     {Py_tp_doc, "The type of classes that stand for lxml's: isinstance() looks at the names of a value's classes."},
     {Py_tp_methods, standin_methods},
+    {Py_tp_traverse, standin_traverse},
+    {Py_tp_clear, standin_clear},
     {0, NULL},
 };
 
 static PyType_Spec standin_spec = {
     .name = "compysition._core._StandIn",
-    .flags = Py_TPFLAGS_DEFAULT,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = standin_slots,
 };
 
