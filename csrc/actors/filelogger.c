@@ -209,7 +209,7 @@ filelogger_consume(CpsActor *actor, CpsInbox *inbox, PyObject *event)
     return result;
 }
 
-static const CpsActorOps filelogger_ops = {.consume = filelogger_consume, .may_end = true};
+static const CpsActorOps filelogger_ops = {.consume = filelogger_consume, .takes_any = true, .may_end = true};
 
 /* Wait until all lines are written. */
 static PyObject *

@@ -25,7 +25,8 @@ typedef struct {
     void (*stop_source)(CpsActor *self);
     /* Optional, for sources that work in nodes of their own: whether `node` is one of them. They count as running. */
     bool (*runs)(const CpsActor *self, const CpsReady *node);
-    bool may_end; /* often the last actor of a flow: an outbox without connection is not worth a log line */
+    bool takes_any; /* events that cannot be converted to its input are consumed as they are */
+    bool may_end;   /* often the last actor of a flow: an outbox without connection is not worth a log line */
 } CpsActorOps;
 
 /* A queue that an actor consumes. */

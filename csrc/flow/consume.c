@@ -74,6 +74,10 @@ consume_convert(CpsActor *self, CpsConsume *consume)
     converted = cps_event_convert(self->state, *event_p, (PyTypeObject *)first);
     if (converted == NULL) {
         if (PyErr_ExceptionMatches(self->state->errors[CPS_INVALID_EVENT_CONVERSION])) {
+            if (self->ops != NULL && self->ops->takes_any) {
+                PyErr_Clear();
+                return 0;
+            }
             cps_log(self->logger, CPS_LOG_ERROR, *event_p, "Event was of type '%S', expected '%S'", Py_TYPE(*event_p),
                     self->input_types);
             consume->refused = true;

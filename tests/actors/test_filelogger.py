@@ -7,7 +7,7 @@ import pytest
 import compysition
 from compysition import Event
 from compysition.actors import EventLogger, FileLogger, RedactedFileLogger
-from compysition.event import JSONEvent, LogEvent
+from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent, LogEvent
 from tests.actors.helpers import Mute
 from tests.flows import Source, quiet_director
 
@@ -84,7 +84,15 @@ def test_records_below_the_level_are_not_written(write):
     assert "high" in text
 
 
-@pytest.mark.parametrize("event", [Event(data="text"), JSONEvent(data='"text"')])
+@pytest.mark.parametrize(
+    "event",
+    [
+        Event(data="text"),
+        JSONEvent(data='"text"'),
+        HttpEvent(data="text"),
+        JSONHttpEvent(data='"text"'),
+    ],
+)
 def test_other_events_are_written_at_info_log_5(write, event):
     line = write(event)
     assert re.fullmatch(
