@@ -9,6 +9,7 @@ BUILD_TYPE ?= Debug
 TESTS ?=
 PYTEST_ARGS ?=
 LEAKS ?=
+GRAPHS ?= 600
 BENCH ?=
 FUZZ ?=
 FUZZ_SECONDS ?= 60
@@ -30,7 +31,7 @@ FUZZ_PACKAGES ?= clang libclang-rt-dev
 export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all run test bench dev test-c test-asan test-refleaks fuzz lint format clean FORCE
+.PHONY: all run test bench dev test-c test-graphs test-asan test-refleaks fuzz lint format clean FORCE
 all: test
 
 # ---- set-up ----
@@ -103,6 +104,10 @@ run: $(VENV)/.installed
 test: export PYTHONSAFEPATH = 1
 test: test-c $(VENV)/.installed $(VENV)/.extra-test
 	$(VENV)/bin/python -m pytest $(PYTEST_ARGS) $(TESTS)
+
+test-graphs: export PYTHONSAFEPATH = 1
+test-graphs: $(VENV)/.installed $(VENV)/.extra-test
+	RANDOM_GRAPHS=$(GRAPHS) $(VENV)/bin/python -m pytest $(PYTEST_ARGS) tests/test_random_graphs.py
 
 bench: export PYTHONSAFEPATH = 1
 bench: $(VENV)/.installed $(VENV)/.extra-bench

@@ -446,6 +446,97 @@ def test_the_deadline(capsys):
     assert (events["reported"], events["in_flight"]) == (10, 0)
 
 
+def to_a_stop(director, seconds=0.01):
+    """Start, let it run a little, and stop; the ledger's counters."""
+    director.start(block=False)
+    compysition.sleep(seconds)
+    director.stop()
+    return sums(director)
+
+
+def test_what_was_put_past_all_actors_is_reported_as_well():
+    director = quiet_director(stop_timeout=0)
+    stuck = director.register_actor(Stuck, "stuck", concurrency=1)
+    stuck.register_consumer("in", queue := compysition.Queue("in"))
+    for number in range(3):
+        queue.put(Event(data=number))
+    events = to_a_stop(director)
+    assert (events["created"], events["reported"], events["in_flight"]) == (3, 3, 0)
+
+
+def test_a_post_hook_that_blocks_is_broken_off_at_the_deadline(capsys):
+    class Hang(Null):
+        def post_hook(self):
+            compysition.sleep(60)
+
+    director = quiet_director(log_level=40, stop_timeout=0.1)
+    director.register_actor(Hang, "hang")
+    began = time.monotonic()
+    to_a_stop(director)
+    assert time.monotonic() - began < 20
+    [line] = messages(capsys, 40)
+    assert line == "Actor 'hang' was still blocked in its stop() at the deadline"
+
+
+def test_a_post_hook_runs_after_consumes_were_broken_off():
+    class Holder(Stuck):
+        def post_hook(self):
+            self.ended_before = self.ended
+            self.send_event(Event())
+
+    director = quiet_director(stop_timeout=0, size=1)
+    source = director.register_actor(Source, "source", 5)
+    holder = director.register_actor(Holder, "holder", concurrency=2)
+    director.connect_queue(source, holder)
+    director.connect_queue(holder, director.register_actor(Stuck, "stuck", concurrency=1))
+    events = to_a_stop(director)
+    assert holder.ended_before == holder.ended == 2
+    assert (events["in_flight"], events["kept"]) == (0, 0)
+
+
+def test_a_finally_block_that_sends_to_a_full_queue_ends():
+    class SendsAtLast(Actor):
+        def consume(self, event, *args, **kwargs):
+            try:
+                compysition.sleep(60)
+            finally:
+                self.send_event(event)
+
+    director = quiet_director(stop_timeout=0, size=1)
+    source = director.register_actor(Source, "source", 5)
+    last = director.register_actor(SendsAtLast, "last")
+    director.connect_queue(source, last)
+    director.connect_queue(last, director.register_actor(Stuck, "stuck", concurrency=1))
+    events = to_a_stop(director)
+    assert (events["created"], events["reported"], events["in_flight"]) == (5, 5, 0)
+    assert director.stats()["actors"]["last"]["running"] == 0
+
+
+def test_a_consume_that_waits_for_room_after_an_error_is_broken_off():
+    director = quiet_director(stop_timeout=0, size=1)
+    source = director.register_actor(Source, "source", 5)
+    fail = director.register_actor(Fail, "fail")
+    stuck = director.register_actor(Stuck, "stuck", concurrency=1)
+    director.connect_queue(source, fail)
+    director.connect_error_queue(fail, stuck)
+    events = to_a_stop(director)
+    assert (events["created"], events["reported"], events["in_flight"]) == (5, 5, 0)
+
+
+def test_a_consume_that_waits_after_QueueFull_is_broken_off():
+    class Hasty(Actor):
+        def consume(self, event, *args, **kwargs):
+            self.pool.outbound["stuck"].put_nowait(event)
+
+    director = quiet_director(stop_timeout=0, size=1)
+    source = director.register_actor(Source, "source", 5)
+    hasty = director.register_actor(Hasty, "hasty")
+    director.connect_queue(source, hasty)
+    director.connect_queue(hasty, director.register_actor(Stuck, "stuck", concurrency=1))
+    events = to_a_stop(director)
+    assert (events["created"], events["reported"], events["in_flight"]) == (5, 5, 0)
+
+
 def test_rescued_events_are_waited_for():
     class Once(Collect):
         tries = 0

@@ -5,9 +5,11 @@ import weakref
 
 import pytest
 
+import compysition
 from compysition import Actor, Event, Logger, Queue, QueuePool
 from compysition.actor import RestartPool
 from compysition.errors import QueueEmpty, QueueFull
+from tests.flows import Collect
 
 
 class Passing(Actor):
@@ -411,3 +413,39 @@ def test_subclasses_use_their_dict(base):
     arguments = {Queue: ["q"], Logger: ["me", QueuePool().logs]}.get(base, [])
     mine = Mine(*arguments)
     assert (mine.extra, vars(mine)) == (1, {"extra": 1})
+
+
+# ---- an element that was handed to a greenlet which is killed before it runs ----
+
+
+def handed_to_a_killed_greenlet(queue, *elements):
+    task = spawned(lambda: queue.get(block=True))
+    while not task.started:
+        compysition.sleep(0)
+    for element in elements:
+        queue.put(element)
+    task.kill()
+    return task
+
+
+def test_it_is_the_first_again():
+    queue = Queue("q")
+    handed_to_a_killed_greenlet(queue, "a", "b").join()
+    assert [queue.get_nowait(), queue.get_nowait()] == ["a", "b"]
+
+
+def test_it_goes_to_the_next_who_waits():
+    queue = Queue("q")
+    task = handed_to_a_killed_greenlet(queue, "a")
+    assert queue.get(block=True, timeout=5) == "a"
+    task.join()
+
+
+def test_it_goes_to_the_actor_that_consumes():
+    queue = Queue("q")
+    actor = Collect("collect")
+    actor.register_consumer("q", queue)
+    actor.start()
+    handed_to_a_killed_greenlet(queue, Event(data="a")).join()
+    actor.stop()
+    assert actor.data == ["a"]

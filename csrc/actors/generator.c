@@ -124,8 +124,8 @@ generator_run_failed(CpsGenerator *self, PyObject *event)
     }
     exc = PyErr_GetRaisedException();
     cps_log(self->base.logger, CPS_LOG_ERROR, event, "Unable to generate an event: %s: %S", Py_TYPE(exc)->tp_name, exc);
-    if (event != NULL) {
-        cps_actor_fail(&self->base, event, exc);
+    if (event != NULL && cps_actor_fail(&self->base, event, exc) < 0) {
+        generator_run_failed(self, NULL); /* it is being ended */
     }
     Py_DECREF(exc);
 }

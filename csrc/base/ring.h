@@ -48,18 +48,37 @@ cps_ring_resize(CpsRing *ring, size_t capacity)
     return 0;
 }
 
-/* Add `item` at the end. Returns 0, or -1 when out of memory (the ring is then unchanged). */
+/* Make room for one more item. Returns 0, or -1 when out of memory (the ring is then unchanged). */
+static inline int
+cps_ring_reserve(CpsRing *ring)
+{
+    if (ring->slots != NULL && ring->length <= ring->mask) {
+        return 0;
+    }
+    return cps_ring_resize(ring, ring->slots == NULL ? CPS_RING_FIRST_CAPACITY : 2 * (ring->mask + 1));
+}
+
+/* Add `item` at the end. Returns as cps_ring_reserve. */
 static inline int
 cps_ring_push(CpsRing *ring, void *item)
 {
-    if (ring->slots == NULL || ring->length > ring->mask) {
-        size_t capacity = ring->slots == NULL ? CPS_RING_FIRST_CAPACITY : 2 * (ring->mask + 1);
-
-        if (cps_ring_resize(ring, capacity) < 0) {
-            return -1;
-        }
+    if (cps_ring_reserve(ring) < 0) {
+        return -1;
     }
     ring->slots[(ring->head + ring->length) & ring->mask] = item;
+    ring->length++;
+    return 0;
+}
+
+/* Add `item` as the oldest. Returns as cps_ring_reserve. */
+static inline int
+cps_ring_push_front(CpsRing *ring, void *item)
+{
+    if (cps_ring_reserve(ring) < 0) {
+        return -1;
+    }
+    ring->head = (ring->head - 1) & ring->mask;
+    ring->slots[ring->head] = item;
     ring->length++;
     return 0;
 }

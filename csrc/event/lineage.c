@@ -129,6 +129,19 @@ cps_lineage_deliver(CpsLineage *lineage)
     }
 }
 
+int
+cps_lineage_adopt(CpsLineage **lineage_p, CpsLedger *ledger)
+{
+    if (*lineage_p == NULL) {
+        *lineage_p = cps_lineage_new(ledger);
+        if (*lineage_p == NULL) {
+            return -1;
+        }
+        cps_lineage_deliver(*lineage_p);
+    }
+    return 0;
+}
+
 void
 cps_lineage_note(CpsLineage *lineage, CpsFate fate)
 {

@@ -60,6 +60,10 @@ void cps_ledger_unref(CpsLedger *ledger);
 /* A new lineage in `ledger` with no delivery yet; new, or NULL with MemoryError set. */
 CpsLineage *cps_lineage_new(CpsLedger *ledger);
 
+/* Give an event that was put on a queue past all actors a lineage, with that delivery under way: `*lineage_p` is where the event
+ * keeps it, and stays when there is one. Returns 0, or -1 with MemoryError set. */
+int cps_lineage_adopt(CpsLineage **lineage_p, CpsLedger *ledger);
+
 static inline CpsLineage *
 cps_lineage_ref(CpsLineage *lineage)
 {

@@ -149,8 +149,9 @@ int cps_actor_send_to(CpsActor *self, PyObject *event, PyObject *const *queues, 
 /* The consume that is under way throws its event away on purpose: its lineage settles as dropped. */
 void cps_actor_drop(CpsActor *self, PyObject *event);
 
-/* Set event.error to `exc` (borrowed) and send it along the error path; never fails: what goes wrong is logged. */
-void cps_actor_fail(CpsActor *self, PyObject *event, PyObject *exc);
+/* Set event.error to `exc` (borrowed) and send it along the error path. What goes wrong is logged. Returns 0, or -1 with what is no
+ * ordinary error: whoever waits there for room is being ended. */
+int cps_actor_fail(CpsActor *self, PyObject *event, PyObject *exc);
 
 /* The queue has taken the event of `pending` (borrowed until now): free it, and let the actor go on when it was the last. */
 void cps_pending_done(CpsPending *pending);

@@ -132,22 +132,6 @@ consume_admit(CpsActor *self, CpsConsume *consume)
     return self->required == NULL ? 0 : consume_check_required(self, consume->event);
 }
 
-/* Count the delivery of an event that was put on the queue without an actor. Returns 0 or -1. */
-static int
-consume_adopt(CpsActor *self, PyObject *event)
-{
-    CpsEvent *taken = (CpsEvent *)event;
-
-    if (taken->lineage == NULL) {
-        taken->lineage = cps_lineage_new(self->ledger);
-        if (taken->lineage == NULL) {
-            return -1;
-        }
-        cps_lineage_deliver(taken->lineage);
-    }
-    return 0;
-}
-
 /* Returns 0, or -1 with an exception set. When a job has begun, *consume is the job's, and its event NULL here. */
 static int
 consume_call_c(CpsActor *self, CpsConsume *consume)
@@ -185,7 +169,7 @@ cps_consume_begin(CpsConsume *consume, CpsInbox *inbox, PyObject *event, CpsWork
     if (inbox->gate != NULL) {
         inbox->gate->inside++;
     }
-    if (is_event && consume_adopt(self, event) < 0) {
+    if (is_event && cps_lineage_adopt(&((CpsEvent *)event)->lineage, self->ledger) < 0) {
         PyErr_WriteUnraisable((PyObject *)self);
     }
     *consume = (CpsConsume){
@@ -256,7 +240,7 @@ inbox_take(CpsInbox *inbox)
     event = PyObject_CallMethodNoArgs((PyObject *)inbox->queue, inbox->actor->state->names.get);
     if (event == NULL) {
         if (!PyErr_ExceptionMatches(inbox->actor->state->errors[CPS_QUEUE_EMPTY])) {
-            PyErr_WriteUnraisable((PyObject *)inbox->queue);
+            cps_runtime_unraisable((PyObject *)inbox->queue);
         }
         PyErr_Clear();
     }
@@ -368,7 +352,7 @@ cps_actor_purge(CpsActor *self)
     Py_ssize_t count = cps_actor_purge_own(self);
 
     for (CpsLink *link = cps_list_first(&self->inboxes); link != NULL; link = cps_list_after(&self->inboxes, link)) {
-        count += cps_queue_purge(CPS_CONTAINER(link, CpsInbox, actor_link)->queue, CPS_FATE_REPORTED);
+        count += cps_queue_purge(CPS_CONTAINER(link, CpsInbox, actor_link)->queue, self->ledger);
     }
     return count;
 }

@@ -51,6 +51,7 @@ typedef struct {
     CpsRuntime *rt;         /* borrowed and held; NULL while idle */
     CpsReady stop_ready;    /* the stop, in the ready ring of rt */
     CpsWait *stop_wait;     /* borrowed: what the stop waits on now, or NULL */
+    CpsTimer *hook_timer;   /* while the stop is in an actor's stop(): when that is broken off */
     CpsList blockers;       /* CpsWait of block() and stop() */
     uint64_t runs;          /* starts so far */
     uint64_t stop_deadline; /* uv_hrtime */
@@ -110,6 +111,9 @@ void cps_director_run_end(CpsDirector *self);
 
 /* The stop itself, in director_stop.c: `run` of stop_ready. */
 void cps_director_stop_run(CpsReady *ready, CpsRuntime *rt);
+
+/* It has become a stop at once: break off what it waits for. */
+void cps_director_stop_sooner(CpsDirector *self);
 
 PyObject *cps_director_start(PyObject *op, PyObject *args, PyObject *kwargs);
 PyObject *cps_director_block(PyObject *op, PyObject *unused);

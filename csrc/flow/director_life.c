@@ -123,8 +123,8 @@ cps_director_request_stop(CpsDirector *self, CpsStopKind kind)
     if (self->phase == CPS_DIRECTOR_RUNNING) {
         stop_begin(self);
     }
-    else if (self->stop_wait != NULL) {
-        cps_wait_wake(self->stop_wait);
+    else if (self->phase == CPS_DIRECTOR_STOPPING) {
+        cps_director_stop_sooner(self);
     }
 }
 

@@ -3,6 +3,8 @@
 #include "flow/director.h"
 
 #include "flow/job.h"
+#include "loop/fiber.h"
+#include "loop/timer.h"
 #include "loop/worker.h"
 
 #include <string.h>
@@ -16,9 +18,9 @@ typedef struct {
     CpsDirector *director;  /* borrowed: it is in the list of running directors */
     PyObject *actors;       /* owned list: the registered ones, in order */
     uint64_t begun_with;    /* events that had settled or were kept when the stop began */
+    uint64_t reported;      /* those among them that an earlier stop reported */
     PyObject *left;         /* owned list of str: what was not drained, by queue; at most MOST_NAMED */
     Py_ssize_t left_queues; /* how many there were */
-    uint64_t undrained;     /* events that were in flight at the end */
 } Stop;
 
 static inline CpsActor *
@@ -35,11 +37,11 @@ actor_runs(const CpsActor *actor)
 
 /* --- waiting -------------------------------------------------------------------------------------------------------------- */
 
-typedef bool (*StopTest)(const Stop *stop);
+typedef bool (*StopTest)(Stop *stop);
 
 /* Everything in flight has settled and no actor is in the middle of anything. */
 static bool
-pipeline_is_quiet(const Stop *stop)
+pipeline_is_quiet(Stop *stop)
 {
     CpsDirector *self = stop->director;
 
@@ -57,7 +59,7 @@ pipeline_is_quiet(const Stop *stop)
 }
 
 static bool
-no_consume_runs(const Stop *stop)
+no_consume_runs(Stop *stop)
 {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
         if (stop_actor_at(stop, i)->running > 0) {
@@ -68,7 +70,7 @@ no_consume_runs(const Stop *stop)
 }
 
 static bool
-no_thread_runs(const Stop *stop)
+no_thread_runs(Stop *stop)
 {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
         if (PyObject_Size(stop_actor_at(stop, i)->threads) > 0) {
@@ -79,13 +81,13 @@ no_thread_runs(const Stop *stop)
 }
 
 static bool
-error_actor_is_quiet(const Stop *stop)
+error_actor_is_quiet(Stop *stop)
 {
     return cps_actor_at_rest(stop->director->error_actor);
 }
 
 static bool
-log_actor_is_quiet(const Stop *stop)
+log_actor_is_quiet(Stop *stop)
 {
     return cps_actor_at_rest(stop->director->log_actor);
 }
@@ -109,7 +111,7 @@ stop_pause(CpsDirector *self, double seconds)
 /* Wait until the test holds, or the deadline (uv_hrtime) is past, or, unless `patient`, a stop at once was asked for. Returns
  * whether it holds. */
 static bool
-stop_await(const Stop *stop, StopTest test, uint64_t deadline, bool patient)
+stop_await(Stop *stop, StopTest test, uint64_t deadline, bool patient)
 {
     double pause = 0.001;
 
@@ -133,19 +135,70 @@ seconds_from_now(double seconds)
 
 /* --- stopping actors ------------------------------------------------------------------------------------------------------ */
 
+static bool
+is_stop_of(CpsReady *node, void *context)
+{
+    return node == &((CpsDirector *)context)->stop_ready;
+}
+
+static void
+hook_on_timer(CpsTimer *timer, void *context)
+{
+    CpsDirector *self = context;
+
+    self->hook_timer = NULL;
+    (void)cps_workers_doom(self->rt, is_stop_of, self);
+}
+
+void
+cps_director_stop_sooner(CpsDirector *self)
+{
+    self->stop_deadline = Py_MIN(self->stop_deadline, uv_hrtime());
+    if (self->hook_timer != NULL) {
+        (void)cps_workers_doom(self->rt, is_stop_of, self);
+    }
+    else if (self->stop_wait != NULL) {
+        cps_wait_wake(self->stop_wait);
+    }
+}
+
+/* stop() of one actor, which must not block for ever: past the deadline a post_hook that blocks is broken off. Returns 0 or -1. */
+static int
+stop_in_time(CpsDirector *self, CpsActor *actor)
+{
+    uint64_t now = uv_hrtime(), end = self->stop_deadline + (uint64_t)(grace * 1e9);
+    int status;
+
+    self->hook_timer = cps_timer_start(self->rt, end > now ? (double)(end - now) / 1e9 : 0, hook_on_timer, self);
+    if (self->hook_timer == NULL) {
+        return -1;
+    }
+    status = cps_actor_stop(actor);
+    cps_timer_cancel(&self->hook_timer);
+    return status;
+}
+
 /* stop() of one actor. What it raises is logged; what is not meant for the script is raised in the main fiber as well. */
 static void
 stop_actor(CpsDirector *self, CpsActor *actor)
 {
     PyObject *exc;
+    bool broken_off;
 
-    if (!actor_runs(actor) || cps_actor_stop(actor) == 0) {
+    if (!actor_runs(actor) || stop_in_time(self, actor) == 0) {
         return;
     }
+    broken_off = cps_fiber_exit_raised();
     exc = PyErr_GetRaisedException();
-    cps_log(self->logger, CPS_LOG_ERROR, NULL, "Actor '%S' failed to stop: %s: %S", actor->name, Py_TYPE(exc)->tp_name,
-            exc);
-    if (PyErr_GivenExceptionMatches(exc, PyExc_Exception)) {
+    if (broken_off) {
+        cps_log(self->logger, CPS_LOG_ERROR, NULL, "Actor '%S' was still blocked in its stop() at the deadline",
+                actor->name);
+    }
+    else {
+        cps_log(self->logger, CPS_LOG_ERROR, NULL, "Actor '%S' failed to stop: %s: %S", actor->name,
+                Py_TYPE(exc)->tp_name, exc);
+    }
+    if (broken_off || PyErr_GivenExceptionMatches(exc, PyExc_Exception)) {
         Py_DECREF(exc);
         return;
     }
@@ -155,7 +208,7 @@ stop_actor(CpsDirector *self, CpsActor *actor)
 
 /* No new events: loop() becomes false everywhere; who only produces, and is not just doing so, is stopped altogether. */
 static void
-stop_sources(const Stop *stop)
+stop_sources(Stop *stop)
 {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
         cps_actor_end_loop(stop_actor_at(stop, i));
@@ -171,12 +224,12 @@ stop_sources(const Stop *stop)
 
 /* The others, in order; what a post_hook sends is drained before the next one. */
 static void
-stop_registered(const Stop *stop, bool drained)
+stop_registered(Stop *stop)
 {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
         stop_actor(stop->director, stop_actor_at(stop, i));
-        if (drained && stop->director->ledger->in_flight > 0) {
-            drained = stop_await(stop, pipeline_is_quiet, stop->director->stop_deadline, false);
+        if (stop->director->ledger->in_flight > 0) {
+            (void)stop_await(stop, pipeline_is_quiet, stop->director->stop_deadline, false);
         }
     }
 }
@@ -211,16 +264,6 @@ works_for_us(CpsReady *node, void *context)
         }
     }
     return false;
-}
-
-/* Break off consumes that still run; their finally blocks get some time. */
-static void
-kill_consumes(Stop *stop)
-{
-    if (!no_consume_runs(stop)) {
-        (void)cps_workers_doom(stop->director->rt, works_for_us, stop);
-        (void)stop_await(stop, no_consume_runs, seconds_from_now(grace), true);
-    }
 }
 
 /* The greenlets that actors spawned may find out that loop() is false; then they are ended as well. */
@@ -291,7 +334,7 @@ purge_outboxes(Stop *stop, CpsActor *actor)
 
             if (PyObject_TypeCheck((PyObject *)queue, stop->director->state->types.Queue) &&
                 cps_list_empty(&queue->inboxes)) {
-                count = cps_queue_purge(queue, CPS_FATE_REPORTED);
+                count = cps_queue_purge(queue, actor->ledger);
                 note_left(stop, count, "%S of %S (%zd)", queue->name, actor->name, count);
             }
         }
@@ -300,23 +343,36 @@ purge_outboxes(Stop *stop, CpsActor *actor)
     PyErr_Clear(); /* out of memory for the list of queues: they keep what they have */
 }
 
-/* End what could not be drained, each event as reported, and remember where it was. */
 static void
-purge(Stop *stop)
+throw_away(Stop *stop)
 {
-    CpsDirector *self = stop->director;
-
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
-        note_actor(stop, stop_actor_at(stop, i));
-    }
-    stop->undrained = self->ledger->in_flight;
-    kill_consumes(stop);
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
         CpsActor *actor = stop_actor_at(stop, i);
 
         (void)cps_actor_purge(actor);
         purge_outboxes(stop, actor);
     }
+}
+
+/* A consume that was broken off may yet send something, and wait for room: throw that away, too. */
+static bool
+consumes_have_ended(Stop *stop)
+{
+    throw_away(stop);
+    return no_consume_runs(stop);
+}
+
+/* End what could not be drained, each event as reported, and remember where it was. Consumes that still run are broken off; their
+ * finally blocks get some time. */
+static void
+break_off(Stop *stop)
+{
+    end_threads(stop);
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        note_actor(stop, stop_actor_at(stop, i));
+    }
+    (void)cps_workers_doom(stop->director->rt, works_for_us, stop);
+    (void)stop_await(stop, consumes_have_ended, seconds_from_now(grace), true);
 }
 
 /* Events that had ended, or were at rest with an actor that kept them. */
@@ -328,12 +384,14 @@ ended_events(const CpsLedger *ledger)
 
 /* The log line that says what was drained and what was not. */
 static void
-report(const Stop *stop)
+report(Stop *stop)
 {
     CpsDirector *self = stop->director;
-    uint64_t ended = self->ledger->created - stop->undrained;
-    unsigned long long drained = ended > stop->begun_with ? ended - stop->begun_with : 0;
-    unsigned long long undrained = stop->undrained;
+    CpsLedger *ledger = self->ledger;
+    uint64_t ended = ended_events(ledger) - stop->begun_with;
+    unsigned long long reported = ledger->settled[CPS_FATE_REPORTED] - stop->reported;
+    unsigned long long drained = ended > reported ? ended - reported : 0;
+    unsigned long long undrained = reported + ledger->in_flight;
     PyObject *comma, *names = NULL;
 
     if (undrained == 0 && stop->left_queues == 0) {
@@ -389,9 +447,11 @@ stop_all(Stop *stop)
     CpsDirector *self = stop->director;
 
     stop_sources(stop);
-    stop_registered(stop, stop_await(stop, pipeline_is_quiet, self->stop_deadline, false));
-    end_threads(stop);
-    purge(stop);
+    if (!stop_await(stop, pipeline_is_quiet, self->stop_deadline, false)) {
+        break_off(stop);
+    }
+    stop_registered(stop);
+    break_off(stop);
     report(stop);
     stop_default(stop, self->error_actor, error_actor_is_quiet, false);
     (void)cps_actor_purge(self->error_actor);
@@ -402,9 +462,11 @@ void
 cps_director_stop_run(CpsReady *ready, CpsRuntime *rt)
 {
     CpsDirector *self = CPS_CONTAINER(ready, CpsDirector, stop_ready);
-    Stop stop = {.director = self, .begun_with = ended_events(self->ledger)};
+    Stop stop = {.director = self,
+                 .begun_with = ended_events(self->ledger),
+                 .reported = self->ledger->settled[CPS_FATE_REPORTED]};
 
-    self->stop_deadline = seconds_from_now(self->stop_timeout);
+    self->stop_deadline = seconds_from_now(self->stop_kind == CPS_STOP_AT_ONCE ? 0 : self->stop_timeout);
     stop.actors = registered_actors(self);
     stop.left = PyList_New(0);
     if (stop.actors != NULL) {

@@ -126,7 +126,7 @@ consume_log_exception(CpsActor *self, PyObject *event, PyObject *exc)
     }
     text = consume_traceback(exc);
     if (text == NULL) {
-        PyErr_WriteUnraisable((PyObject *)self);
+        cps_runtime_unraisable((PyObject *)self);
         return;
     }
     cps_log(self->logger, CPS_LOG_WARNING, event, "Event exception caught: %S", text);
@@ -162,24 +162,38 @@ consume_wait_for_room(CpsActor *self, CpsQueue *inbox_queue, PyObject *event, Py
     return status;
 }
 
+/* Whether the exception that is set ends more than one event: this worker, or the program. Then it is dealt with, and *fate_p
+ * says how the delivery ended. */
+static bool
+consume_broken_off(CpsActor *self, CpsWorker *worker, CpsFate *fate_p)
+{
+    if (cps_fiber_exit_raised()) {
+        PyErr_Clear();
+        cps_worker_end_soon(worker);
+        *fate_p = CPS_FATE_REPORTED;
+        return true;
+    }
+    if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+        self->counters.errors++;
+        cps_runtime_raise_in_main(cps_runtime_peek());
+        *fate_p = CPS_FATE_FAILED;
+        return true;
+    }
+    return false;
+}
+
 CpsFate
 cps_consume_failed(CpsConsume *consume, CpsWorker *worker)
 {
     CpsActor *self = consume->inbox->actor;
     CpsQueue *queue = consume->queue;
     PyObject *event = consume->event;
+    CpsFate fate = CPS_FATE_FAILED;
     PyObject *exc;
     int handled = 0;
 
-    if (cps_fiber_exit_raised()) {
-        PyErr_Clear();
-        cps_worker_end_soon(worker);
-        return CPS_FATE_REPORTED;
-    }
-    if (!PyErr_ExceptionMatches(PyExc_Exception)) {
-        self->counters.errors++;
-        cps_runtime_raise_in_main(cps_runtime_peek());
-        return CPS_FATE_FAILED;
+    if (consume_broken_off(self, worker, &fate)) {
+        return fate;
     }
     exc = PyErr_GetRaisedException(); /* new */
     if (!consume->refused) {
@@ -192,14 +206,15 @@ cps_consume_failed(CpsConsume *consume, CpsWorker *worker)
         consume_log_exception(self, event, exc);
         handled = consume_rescue(self, queue, event);
     }
-    if (handled < 0) {
+    if (handled < 0 && !consume_broken_off(self, worker, &fate)) {
         PyErr_WriteUnraisable((PyObject *)self);
+        handled = 0;
     }
-    if (handled <= 0) {
-        cps_actor_fail(self, event, exc);
+    if (handled == 0 && cps_actor_fail(self, event, exc) < 0) {
+        (void)consume_broken_off(self, worker, &fate);
     }
     Py_DECREF(exc);
-    return handled > 0 ? CPS_FATE_CONSUMED : CPS_FATE_FAILED;
+    return handled > 0 ? CPS_FATE_CONSUMED : fate;
 }
 
 Py_ssize_t

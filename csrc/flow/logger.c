@@ -113,7 +113,7 @@ cps_log_message(CpsLogger *logger, int level, PyObject *event, PyObject *message
     }
     raised = PyErr_GetRaisedException(); /* new, or NULL */
     if (logger_emit(logger, level, message, event, NULL) < 0) {
-        PyErr_WriteUnraisable((PyObject *)logger);
+        cps_runtime_unraisable((PyObject *)logger);
     }
     PyErr_SetRaisedException(raised);
 }
@@ -132,7 +132,7 @@ cps_log(CpsLogger *logger, int level, PyObject *event, const char *format, ...)
     message = PyUnicode_FromFormatV(format, args);
     va_end(args);
     if (message == NULL || logger_emit(logger, level, message, event, NULL) < 0) {
-        PyErr_WriteUnraisable((PyObject *)logger);
+        cps_runtime_unraisable((PyObject *)logger);
     }
     Py_XDECREF(message);
     PyErr_SetRaisedException(raised);

@@ -18,13 +18,17 @@ wait_of_link(CpsLink *link)
     return CPS_CONTAINER(link, CpsWait, link);
 }
 
+/* Whether the element is an event of the flow. */
+static bool
+queue_is_event(CpsQueue *queue, PyObject *element)
+{
+    return !queue->carries_log && cps_event_check(queue->state, element);
+}
+
 CpsLineage *
 cps_queue_lineage(CpsQueue *queue, PyObject *element)
 {
-    if (queue->carries_log || !cps_event_check(queue->state, element)) {
-        return NULL;
-    }
-    return ((CpsEvent *)element)->lineage;
+    return queue_is_event(queue, element) ? ((CpsEvent *)element)->lineage : NULL;
 }
 
 /* --- adding ------------------------------------------------------------------------------------------------------------------------- */
@@ -77,6 +81,20 @@ queue_schedule(CpsQueue *queue)
     }
 }
 
+/* The ring holds one element more: count it, and let it be consumed. */
+static void
+queue_enter(CpsQueue *queue)
+{
+    if (queue->ring.length > queue->counters.highest) {
+        queue->counters.highest = queue->ring.length;
+    }
+    if (queue->part != NULL) {
+        queue->part->inside++;
+    }
+    queue_schedule(queue);
+    queue_changed(queue);
+}
+
 /* Add an element whose delivery is counted already. Steals it on success. Returns 0, or -1 with MemoryError set. */
 static int
 queue_append(CpsQueue *queue, PyObject *element)
@@ -90,14 +108,7 @@ queue_append(CpsQueue *queue, PyObject *element)
         return -1;
     }
     queue_count_in(queue);
-    if (queue->ring.length > queue->counters.highest) {
-        queue->counters.highest = queue->ring.length;
-    }
-    if (queue->part != NULL) {
-        queue->part->inside++;
-    }
-    queue_schedule(queue);
-    queue_changed(queue);
+    queue_enter(queue);
     return 0;
 }
 
@@ -321,19 +332,23 @@ cps_queue_left(CpsQueue *queue)
 }
 
 Py_ssize_t
-cps_queue_purge(CpsQueue *queue, CpsFate fate)
+cps_queue_purge(CpsQueue *queue, CpsLedger *ledger)
 {
     Py_ssize_t count = 0;
     PyObject *element;
 
     while ((element = cps_queue_take(queue)) != NULL) {
-        CpsLineage *lineage = cps_queue_lineage(queue, element);
+        CpsLineage *lineage;
 
+        if (queue_is_event(queue, element) && cps_lineage_adopt(&((CpsEvent *)element)->lineage, ledger) < 0) {
+            PyErr_WriteUnraisable((PyObject *)queue);
+        }
+        lineage = cps_queue_lineage(queue, element);
         queue->counters.out--;
         queue->counters.dropped++;
         count++;
         if (lineage != NULL) {
-            cps_lineage_end(lineage, fate);
+            cps_lineage_end(lineage, CPS_FATE_REPORTED);
         }
         cps_queue_left(queue);
         Py_DECREF(element);
@@ -364,6 +379,22 @@ queue_raise_empty(CpsQueue *queue)
     return cps_raise(queue->state, CPS_QUEUE_EMPTY, "Queue %S has no waiting events", queue->name);
 }
 
+/* Give the element (stolen) that was taken last to the next one. */
+static void
+queue_put_back(CpsQueue *queue, PyObject *element)
+{
+    queue->counters.out--;
+    if (queue_hand_over(queue, element)) {
+        return;
+    }
+    if (cps_ring_push_front(&queue->ring, element) < 0) {
+        PyErr_WriteUnraisable((PyObject *)queue);
+        Py_DECREF(element);
+        return;
+    }
+    queue_enter(queue);
+}
+
 /* Wait in line for an element. New, or NULL with an exception set. */
 static PyObject *
 queue_wait_for_element(CpsQueue *queue, double seconds)
@@ -379,12 +410,9 @@ queue_wait_for_element(CpsQueue *queue, double seconds)
     status = cps_wait_park(wait, seconds);
     element = wait->item;
     wait->item = NULL;
-    if (status < 0 && element != NULL) { /* it was handed over just before the exception came: put it back */
-        if (cps_ring_push(&queue->ring, element) == 0) {
-            element = NULL;
-            queue->counters.out--;
-        }
-        Py_CLEAR(element);
+    if (status < 0 && element != NULL) { /* it was handed over just before the exception came */
+        queue_put_back(queue, element);
+        element = NULL;
     }
     cps_wait_free(wait);
     if (status == 1) {

@@ -108,8 +108,9 @@ void cps_queue_set_maxsize(CpsQueue *queue, Py_ssize_t maxsize);
 /* The lineage of an element, or NULL: it is no event, not yet sent, or a log record. Borrowed. */
 CpsLineage *cps_queue_lineage(CpsQueue *queue, PyObject *element);
 
-/* Throw everything away; each lineage ends as `fate`. Returns how many there were. */
-Py_ssize_t cps_queue_purge(CpsQueue *queue, CpsFate fate);
+/* Throw everything away; each event ends as reported, in `ledger` when it was put here past all actors. Returns how many there
+ * were. */
+Py_ssize_t cps_queue_purge(CpsQueue *queue, CpsLedger *ledger);
 
 /* Move all waiting elements to the end of `other`, in order, past its bound. Nothing happens when both are the same. */
 int cps_queue_dump(CpsQueue *queue, CpsQueue *other);

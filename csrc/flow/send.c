@@ -317,19 +317,24 @@ cps_actor_drop(CpsActor *self, PyObject *event)
     }
 }
 
-void
+int
 cps_actor_fail(CpsActor *self, PyObject *event, PyObject *exc)
 {
     self->counters.errors++;
     if (!cps_event_check(self->state, event)) {
-        return; /* it was put on the queue by hand, and has been logged */
+        return 0; /* it was put on the queue by hand, and has been logged */
     }
     if (cps_event_set_error(self->state, event, exc) < 0 || send_error(self, event, self->c_consume) < 0) {
-        PyObject *raised = PyErr_GetRaisedException(); /* new */
+        PyObject *raised; /* owned */
 
+        if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+            return -1;
+        }
+        raised = PyErr_GetRaisedException();
         cps_log(self->logger, CPS_LOG_ERROR, event, "Unable to send event to the error queues: %S", raised);
         Py_DECREF(raised);
     }
+    return 0;
 }
 
 /* --- Python methods ------------------------------------------------------------------------------------------------------------------ */

@@ -195,6 +195,19 @@ cps_runtime_raise_in_main(CpsRuntime *rt)
     cps_runtime_wake(rt);
 }
 
+void
+cps_runtime_unraisable(PyObject *source)
+{
+    CpsRuntime *rt = cps_runtime_of_thread;
+
+    if (rt == NULL || PyErr_ExceptionMatches(PyExc_Exception) || cps_fiber_exit_raised()) {
+        PyErr_WriteUnraisable(source);
+    }
+    else {
+        cps_runtime_raise_in_main(rt);
+    }
+}
+
 int
 cps_runtime_enter_hub(CpsRuntime *rt)
 {

@@ -149,6 +149,10 @@ int cps_runtime_enter_hub(CpsRuntime *rt);
  * Director.start). The exception is taken. */
 void cps_runtime_raise_in_main(CpsRuntime *rt);
 
+/* The exception that is set has nobody to be raised to: report it, naming `source` (borrowed); but what ends the program, such as
+ * the SystemExit of a signal handler that Python happened to run here, is raised in the main fiber. Leaves none set. */
+void cps_runtime_unraisable(PyObject *source);
+
 /* Have the function called, with NULL as self, when the interpreter exits. Returns 0, or -1 with an exception set. */
 int cps_call_at_exit(PyMethodDef *definition);
 

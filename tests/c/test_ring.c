@@ -111,6 +111,9 @@ test_random_operations(void)
         if (rand() % 4 < (growing ? 3 : 1)) {
             assert(cps_ring_push(&ring, item(next++)) == 0);
         }
+        else if (rand() % 8 == 0 && first > 1) {
+            assert(cps_ring_push_front(&ring, item(--first)) == 0);
+        }
         else {
             assert(cps_ring_pop(&ring) == (first == next ? NULL : item(first)));
             first += first != next;
