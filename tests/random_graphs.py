@@ -496,6 +496,7 @@ def check_ends(world, events, certain):
 
 
 HARMLESS = (
+    "Unable to generate an event: QueueFull",  # on_full="fail"
     "Actor",  # could not be started: a second signal broke off its start
     "Event exception caught",
     "Stopped:",
