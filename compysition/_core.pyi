@@ -475,6 +475,93 @@ class EventAttributeLookupModifier(EventAttributeModifier):
     ) -> None: ...
     def get_modify_value(self, event: Event) -> Any: ...
 
+class HTTPStatusModifier(EventAttributeModifier):
+    def __init__(
+        self,
+        name: str,
+        value: Any = (200, "OK"),
+        log_change: bool = False,
+        separator: str = "/",
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+
+class JSONEventAttributeModifier(EventAttributeModifier):
+    def __init__(
+        self,
+        name: str,
+        separator: str = "/",
+        key: str | list[Any] | None = "data",
+        value: str | Sequence[Any] = ...,
+        log_change: bool = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def get_modify_value(self, event: Event) -> Any: ...
+
+class HTTPJSONAttributeModifier(JSONEventAttributeModifier):
+    def __init__(
+        self,
+        name: str,
+        value: str | Sequence[Any],
+        log_change: bool = False,
+        separator: str = "/",
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+
+class EventDataEventAttributeModifier(EventAttributeModifier):
+    def __init__(
+        self,
+        name: str,
+        key: str | list[Any] | None = "data",
+        value: Any = {},
+        log_change: bool = False,
+        separator: str = "/",
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def get_modify_value(self, event: Event) -> Any: ...
+    def get_key_chain_value(self, event: Event, value: Any) -> Event: ...
+
+class EventDataStaticAttributeModifier(EventAttributeModifier):
+    def __init__(
+        self,
+        name: str,
+        key: str | list[Any] | None = "data",
+        value: Any = {},
+        log_change: bool = False,
+        separator: str = "/",
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def get_key_chain_value(self, event: Event, value: Any) -> Event: ...
+
+@disjoint_base
+class EventDataAggregator(Actor):
+    key: Any
+    def __init__(self, name: str, key: str = ..., *args: Any, **kwargs: Any) -> None: ...
+    def consume(self, event: Event, /, *args: object, **kwargs: object) -> None: ...
+
+class EventDataXMLAggregator(EventDataAggregator):
+    def __init__(self, name: str, key: str = ..., *args: Any, **kwargs: Any) -> None: ...
+
+@disjoint_base
+class JSONValidator(Actor):
+    @property
+    def schema(self) -> Any: ...
+    def __init__(
+        self,
+        name: str,
+        schema: str | bytes | dict[str, Any] | None = None,
+        *args: Any,
+        retrieve: Callable[[str], Any] | None = None,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, /, *args: object, **kwargs: object) -> None: ...
+    def process_error(self, message: Any, event: Event) -> None: ...
+    def _build_formatter(self) -> Any: ...
+
 @disjoint_base
 class EventGenerator(Actor):
     DEFAULT_INTERVAL: ClassVar[dict[str, Any]]

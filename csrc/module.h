@@ -7,47 +7,55 @@
 #include "errors.h"
 
 /* The types that C code needs to reach; each is made by its own cps_*_setup. */
-#define CPS_TYPES(X)                \
-    X(Worker)                       \
-    X(Payload)                      \
-    X(Property)                     \
-    X(DataFormatInterface)          \
-    X(JSONFormatInterface)          \
-    X(XMLFormatInterface)           \
-    X(StandIn)                      \
-    X(Event)                        \
-    X(HttpEvent)                    \
-    X(JSONEvent)                    \
-    X(JSONHttpEvent)                \
-    X(XMLEvent)                     \
-    X(XMLHttpEvent)                 \
-    X(LogEvent)                     \
-    X(Queue)                        \
-    X(InternalQueuePool)            \
-    X(QueuePool)                    \
-    X(Logger)                       \
-    X(Task)                         \
-    X(RestartPool)                  \
-    X(Actor)                        \
-    X(Null)                         \
-    X(STDOUT)                       \
-    X(EventLogger)                  \
-    X(FlowController)               \
-    X(Schedule)                     \
-    X(ScheduledJob)                 \
-    X(EventGenerator)               \
-    X(CronEventGenerator)           \
-    X(TestEvent)                    \
-    X(EventAttributeModifier)       \
-    X(EventAttributeLookupModifier) \
-    X(LogFile)                      \
-    X(FileLogger)                   \
-    X(RedactedFileLogger)           \
-    X(EventFilter)                  \
-    X(EventJSONFilter)              \
-    X(EventRouter)                  \
-    X(SimpleRouter)                 \
-    X(HTTPMethodEventRouter)        \
+#define CPS_TYPES(X)                    \
+    X(Worker)                           \
+    X(Payload)                          \
+    X(Property)                         \
+    X(DataFormatInterface)              \
+    X(JSONFormatInterface)              \
+    X(XMLFormatInterface)               \
+    X(StandIn)                          \
+    X(Event)                            \
+    X(HttpEvent)                        \
+    X(JSONEvent)                        \
+    X(JSONHttpEvent)                    \
+    X(XMLEvent)                         \
+    X(XMLHttpEvent)                     \
+    X(LogEvent)                         \
+    X(Queue)                            \
+    X(InternalQueuePool)                \
+    X(QueuePool)                        \
+    X(Logger)                           \
+    X(Task)                             \
+    X(RestartPool)                      \
+    X(Actor)                            \
+    X(Null)                             \
+    X(STDOUT)                           \
+    X(EventLogger)                      \
+    X(FlowController)                   \
+    X(Schedule)                         \
+    X(ScheduledJob)                     \
+    X(EventGenerator)                   \
+    X(CronEventGenerator)               \
+    X(TestEvent)                        \
+    X(EventAttributeModifier)           \
+    X(EventAttributeLookupModifier)     \
+    X(HTTPStatusModifier)               \
+    X(JSONEventAttributeModifier)       \
+    X(HTTPJSONAttributeModifier)        \
+    X(EventDataEventAttributeModifier)  \
+    X(EventDataStaticAttributeModifier) \
+    X(EventDataAggregator)              \
+    X(EventDataXMLAggregator)           \
+    X(JSONValidator)                    \
+    X(LogFile)                          \
+    X(FileLogger)                       \
+    X(RedactedFileLogger)               \
+    X(EventFilter)                      \
+    X(EventJSONFilter)                  \
+    X(EventRouter)                      \
+    X(SimpleRouter)                     \
+    X(HTTPMethodEventRouter)            \
     X(Director)
 
 /* Names that are looked up often, interned once. */
@@ -115,6 +123,8 @@
     X(lookup)                    \
     X(get_modify_value)          \
     X(get_key_chain_value)       \
+    X(process_error)             \
+    X(_build_formatter)          \
     X(search)                    \
     X(matches)                   \
     X(_get_value)                \
@@ -153,11 +163,12 @@
     X(json_dumps)                                                                           \
     X(deepcopy)                                                                             \
     X(datetime)                                                                             \
-    X(http_status)  /* http.HTTPStatus */                                                   \
-    X(newobj)       /* copyreg.__newobj__ */                                                \
-    X(slotnames)    /* copyreg._slotnames */                                                \
-    X(event_vars)   /* compysition._eventvars.EventVars */                                  \
-    X(cron_trigger) /* apscheduler.triggers.cron.CronTrigger */                             \
+    X(http_status)    /* http.HTTPStatus */                                                 \
+    X(newobj)         /* copyreg.__newobj__ */                                              \
+    X(slotnames)      /* copyreg._slotnames */                                              \
+    X(event_vars)     /* compysition._eventvars.EventVars */                                \
+    X(compile_schema) /* compysition._schema.compile_schema */                              \
+    X(cron_trigger)   /* apscheduler.triggers.cron.CronTrigger */                           \
     X(re_compile)
 
 enum { CPS_COPY_CACHE = 64 };

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from compysition.errors import InvalidEventDataModification
 from compysition.event import JSONEvent, JSONHttpEvent
-from tests.corpora import CORPORA
+from tests.corpora import CORPORA, naughty_strings
 
 SUITE = CORPORA / "JSONTestSuite" / "test_parsing"
 
@@ -245,10 +245,7 @@ def test_suite_either(path):
 
 
 def test_naughty_strings_survive():
-    path = CORPORA / "naughty-strings" / "blns.json"
-    if not path.exists():
-        pytest.skip(f"no naughty-strings in {CORPORA}")
-    texts = json.loads(path.read_text("utf-8"))
+    texts = naughty_strings()
     made = JSONEvent(data={"texts": texts, **dict.fromkeys(texts)})
     for copied in (made.clone(), JSONEvent(data=made.data_string()), made.convert(JSONHttpEvent)):
         assert copied.data == made.data

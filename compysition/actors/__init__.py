@@ -7,7 +7,11 @@ from compysition.actors.data import Data
 from compysition.actors.eventattributemodifier import (
     EventAttributeLookupModifier,
     EventAttributeModifier,
+    HTTPJSONAttributeModifier,
+    HTTPStatusModifier,
+    JSONEventAttributeModifier,
 )
+from compysition.actors.eventdataaggregator import EventDataAggregator, EventDataXMLAggregator
 from compysition.actors.eventgenerator import CronEventGenerator, EventGenerator
 from compysition.actors.eventlogger import EventLogger
 from compysition.actors.eventrouter import (
@@ -20,10 +24,13 @@ from compysition.actors.eventrouter import (
 from compysition.actors.filelogger import FileLogger
 from compysition.actors.flowcontroller import FlowController
 from compysition.actors.header import Header
+from compysition.actors.jsonvalidator import JSONValidator
 from compysition.actors.null import Null
 from compysition.actors.redactedfilelogger import RedactedFileLogger
 from compysition.actors.stdout import STDOUT
 from compysition.actors.testevent import TestEvent
+
+HTTPJSONEventAttributeModifier = HTTPJSONAttributeModifier  # its name in 1.1
 
 __all__ = [
     "STDOUT",
@@ -31,6 +38,8 @@ __all__ = [
     "Data",
     "EventAttributeLookupModifier",
     "EventAttributeModifier",
+    "EventDataAggregator",
+    "EventDataXMLAggregator",
     "EventFilter",
     "EventGenerator",
     "EventJSONFilter",
@@ -38,8 +47,13 @@ __all__ = [
     "EventRouter",
     "FileLogger",
     "FlowController",
+    "HTTPJSONAttributeModifier",
+    "HTTPJSONEventAttributeModifier",
     "HTTPMethodEventRouter",
+    "HTTPStatusModifier",
     "Header",
+    "JSONEventAttributeModifier",
+    "JSONValidator",
     "Null",
     "RedactedFileLogger",
     "SimpleRouter",

@@ -1,5 +1,21 @@
-"""Import path of EventAttributeLookupModifier and EventAttributeModifier."""
+"""Import path of the attribute modifiers."""
 
-from compysition._core import EventAttributeLookupModifier, EventAttributeModifier
+from compysition._core import (
+    EventAttributeLookupModifier,
+    EventAttributeModifier,
+    EventDataEventAttributeModifier,
+    EventDataStaticAttributeModifier,
+    HTTPJSONAttributeModifier,
+    HTTPStatusModifier,
+    JSONEventAttributeModifier,
+)
 
-__all__ = ["EventAttributeLookupModifier", "EventAttributeModifier"]
+__all__ = [
+    "EventAttributeLookupModifier",
+    "EventAttributeModifier",
+    "EventDataEventAttributeModifier",
+    "EventDataStaticAttributeModifier",
+    "HTTPJSONAttributeModifier",
+    "HTTPStatusModifier",
+    "JSONEventAttributeModifier",
+]

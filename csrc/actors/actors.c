@@ -14,7 +14,9 @@ cps_actors_setup(PyObject *module, CpsState *state)
         cps_filelogger_setup(module, state) < 0 || cps_redact_setup(module, state) < 0 ||
         cps_filter_setup(module, state) < 0 || cps_jsonfilter_setup(module, state) < 0 ||
         cps_router_setup(module, state) < 0 || cps_simplerouter_setup(module, state) < 0 ||
-        cps_methodrouter_setup(module, state) < 0) {
+        cps_methodrouter_setup(module, state) < 0 || cps_jsonmodifier_setup(module, state) < 0 ||
+        cps_datamodifier_setup(module, state) < 0 || cps_aggregator_setup(module, state) < 0 ||
+        cps_jsonvalidator_setup(module, state) < 0) {
         return -1;
     }
     return 0;

@@ -25,6 +25,10 @@ int cps_jsonfilter_setup(PyObject *module, CpsState *state);
 int cps_router_setup(PyObject *module, CpsState *state);
 int cps_simplerouter_setup(PyObject *module, CpsState *state);
 int cps_methodrouter_setup(PyObject *module, CpsState *state);
+int cps_jsonmodifier_setup(PyObject *module, CpsState *state);
+int cps_datamodifier_setup(PyObject *module, CpsState *state);
+int cps_aggregator_setup(PyObject *module, CpsState *state);
+int cps_jsonvalidator_setup(PyObject *module, CpsState *state);
 
 /* Instances have free attributes, subclasses are welcome, and scripts set class attributes: hence not immutable. */
 #define CPS_ACTOR_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE)
@@ -87,6 +91,16 @@ static inline PyObject *
 cps_field(PyObject *field)
 {
     return field == NULL ? Py_None : field;
+}
+
+/* Set the class attributes input and output of an actor. Returns 0, or -1 with an exception set. */
+static inline int
+cps_set_event_types(CpsState *state, PyTypeObject *actor, PyTypeObject *input, PyTypeObject *output)
+{
+    if (PyObject_SetAttr((PyObject *)actor, state->names.input, (PyObject *)input) < 0) {
+        return -1;
+    }
+    return PyObject_SetAttr((PyObject *)actor, state->names.output, (PyObject *)output);
 }
 
 /* Whether the exception that is set may take an event's error path: anything but KeyboardInterrupt, SystemExit, GreenletExit

@@ -1,32 +1,28 @@
-/* EventAttributeModifier and EventAttributeLookupModifier: set one attribute of each event, or a place inside it. */
-#include "actors/actors.h"
+/* EventAttributeModifier, EventAttributeLookupModifier and HTTPStatusModifier: set one attribute of each event, or a place
+ * inside it. */
+#include "actors/modifier.h"
 
 #include "event/copy.h"
 #include "event/event.h"
 
-typedef struct {
-    CpsActor base;
-    PyObject *key;       /* owned: str, split at the separator, or a sequence of steps */
-    PyObject *value;     /* owned */
-    PyObject *separator; /* owned str */
-    bool log_change;
-} CpsModifier;
-
-/* --- assigning along a key ------------------------------------------------------------------------------------------------ */
-
-/* The steps of the key. New list or tuple, or NULL with an exception set. */
-static PyObject *
-modifier_steps(CpsModifier *self)
+PyObject *
+cps_modifier_steps(CpsModifier *self, PyObject *path)
 {
-    PyObject *key = cps_field(self->key), *steps;
+    PyObject *steps;
 
-    steps = PyUnicode_Check(key) ? PyUnicode_Split(key, cps_field(self->separator), -1) : PySequence_Tuple(key);
-    if (steps != NULL && PySequence_Fast_GET_SIZE(steps) == 0) {
+    path = cps_field(path);
+    steps = PyUnicode_Check(path) ? PyUnicode_Split(path, cps_field(self->separator), -1) : Py_NewRef(path);
+    if (steps != NULL) {
+        Py_SETREF(steps, PySequence_Tuple(steps));
+    }
+    if (steps != NULL && PyTuple_GET_SIZE(steps) == 0) {
         Py_CLEAR(steps);
-        PyErr_SetString(PyExc_ValueError, "the key is empty");
+        PyErr_SetString(PyExc_ValueError, "the path is empty");
     }
     return steps;
 }
+
+/* --- assigning along a key ------------------------------------------------------------------------------------------------ */
 
 /* event.<name>, set to {} first when it is missing or false. It is read again after that, because the event may keep something
  * else than what it is given. New, or NULL with an exception set. */
@@ -86,8 +82,8 @@ modifier_check_node(CpsModifier *self, PyObject *event, PyObject *node)
 static int
 modifier_assign_nested(CpsModifier *self, PyObject *event, PyObject *steps, PyObject *value)
 {
-    Py_ssize_t last = PySequence_Fast_GET_SIZE(steps) - 1;
-    PyObject *node = modifier_first_node(event, PySequence_Fast_GET_ITEM(steps, 0));
+    Py_ssize_t last = PyTuple_GET_SIZE(steps) - 1;
+    PyObject *node = modifier_first_node(event, PyTuple_GET_ITEM(steps, 0));
     int result = -1;
 
     for (Py_ssize_t i = 1; node != NULL && i < last; i++) {
@@ -95,27 +91,27 @@ modifier_assign_nested(CpsModifier *self, PyObject *event, PyObject *steps, PyOb
             Py_CLEAR(node);
         }
         else {
-            Py_SETREF(node, modifier_next_node(node, PySequence_Fast_GET_ITEM(steps, i)));
+            Py_SETREF(node, modifier_next_node(node, PyTuple_GET_ITEM(steps, i)));
         }
     }
     if (node != NULL && modifier_check_node(self, event, node) == 0) {
-        result = PyObject_SetItem(node, PySequence_Fast_GET_ITEM(steps, last), value);
+        result = PyObject_SetItem(node, PyTuple_GET_ITEM(steps, last), value);
     }
     Py_XDECREF(node);
     return result;
 }
 
-static int
-modifier_assign(CpsModifier *self, PyObject *event, PyObject *value)
+int
+cps_modifier_assign(CpsModifier *self, PyObject *event, PyObject *value)
 {
-    PyObject *steps = modifier_steps(self);
+    PyObject *steps = cps_modifier_steps(self, self->key);
     int result;
 
     if (steps == NULL) {
         return -1;
     }
-    result = PySequence_Fast_GET_SIZE(steps) == 1 ? PyObject_SetAttr(event, PySequence_Fast_GET_ITEM(steps, 0), value)
-                                                  : modifier_assign_nested(self, event, steps, value);
+    result = PyTuple_GET_SIZE(steps) == 1 ? PyObject_SetAttr(event, PyTuple_GET_ITEM(steps, 0), value)
+                                          : modifier_assign_nested(self, event, steps, value);
     Py_DECREF(steps);
     return result;
 }
@@ -186,27 +182,24 @@ static const CpsActorOps modifier_ops = {.consume = modifier_consume};
 
 /* --- the types ------------------------------------------------------------------------------------------------------------ */
 
-enum { KEY = 1, VALUE, LOG_CHANGE, SEPARATOR, PARAMETERS };
-
-/* Returns 0, or -1 with an exception set. */
-static int
-modifier_check_key(PyObject *key)
+int
+cps_modifier_check_path(const char *parameter, PyObject *path)
 {
-    if (PyUnicode_Check(key) || PyList_Check(key) || PyTuple_Check(key)) {
+    if (PyUnicode_Check(path) || PyList_Check(path) || PyTuple_Check(path)) {
         return 0;
     }
-    PyErr_Format(PyExc_TypeError, "key must be a str or a list of steps, not %.100s", Py_TYPE(key)->tp_name);
+    PyErr_Format(PyExc_TypeError, "%s must be a str or a list of steps, not %.100s", parameter, Py_TYPE(path)->tp_name);
     return -1;
 }
 
-/* Take the arguments; values[0] is the actor's name. Returns 0, or -1 with an exception set. */
+/* Take the arguments. Returns 0, or -1 with an exception set. */
 static int
-modifier_configure(CpsModifier *self, PyObject *const *values)
+modifier_take(CpsModifier *self, const CpsModifierArgs *given)
 {
-    PyObject *key = values[KEY], *value = values[VALUE], *separator = values[SEPARATOR];
+    PyObject *key = given->key, *separator = given->separator;
 
-    key = key == NULL ? self->base.state->names.data : key == Py_None ? values[0] : key;
-    if (modifier_check_key(key) < 0) {
+    key = key == NULL ? self->base.state->names.data : key == Py_None ? self->base.name : key;
+    if (cps_modifier_check_path("key", key) < 0) {
         return -1;
     }
     if (separator != NULL && (!PyUnicode_Check(separator) || PyUnicode_GET_LENGTH(separator) == 0)) {
@@ -214,35 +207,66 @@ modifier_configure(CpsModifier *self, PyObject *const *values)
         return -1;
     }
     cps_take_object(&self->key, key);
-    Py_XSETREF(self->value, value == NULL ? PyDict_New() : Py_NewRef(value));
+    Py_XSETREF(self->value, given->value == NULL ? PyDict_New() : Py_NewRef(given->value));
     Py_XSETREF(self->separator, separator == NULL ? PyUnicode_FromString("/") : Py_NewRef(separator));
     self->log_change = false;
-    return self->value == NULL || self->separator == NULL ? -1 : cps_take_flag(&self->log_change, values[LOG_CHANGE]);
+    return self->value == NULL || self->separator == NULL ? -1 : cps_take_flag(&self->log_change, given->log_change);
 }
+
+int
+cps_modifier_init(CpsModifier *self, const CpsModifierArgs *given, PyObject *args, PyObject *kwargs)
+{
+    return cps_actor_init(&self->base, &modifier_ops, args, kwargs) < 0 ? -1 : modifier_take(self, given);
+}
+
+enum { KEY = 1, VALUE, LOG_CHANGE, SEPARATOR, PARAMETERS };
 
 static int
 modifier_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"name", "key", "value", "log_change", "separator"};
-    CpsModifier *self = (CpsModifier *)op;
     PyObject *values[PARAMETERS], *rest_args, *rest_kwargs;
+    CpsModifierArgs given;
     int result;
 
     if (cps_bind("EventAttributeModifier", args, kwargs, names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }
-    result = cps_actor_init(&self->base, &modifier_ops, rest_args, rest_kwargs);
-    if (result == 0) {
-        result = modifier_configure(self, values);
-    }
+    given = (CpsModifierArgs){values[KEY], values[VALUE], values[LOG_CHANGE], values[SEPARATOR]};
+    result = cps_modifier_init((CpsModifier *)op, &given, rest_args, rest_kwargs);
     Py_DECREF(rest_args);
     Py_DECREF(rest_kwargs);
     return result;
 }
 
-/* The event that get_modify_value is called with. Borrowed, or NULL with TypeError set. */
-static PyObject *
-modifier_event_argument(PyObject *args, PyObject *kwargs)
+int
+cps_modifier_init_status(PyObject *op, const char *type, PyObject *value, PyObject *args, PyObject *kwargs)
+{
+    static const char *const names[] = {"name", "value", "log_change", "separator"};
+    CpsModifier *self = (CpsModifier *)op;
+    PyObject *values[4], *rest_args, *rest_kwargs;
+    CpsModifierArgs given;
+    int result;
+
+    if (cps_bind(type, args, kwargs, names, 4, value == NULL ? 2 : 1, values, &rest_args, &rest_kwargs) < 0) {
+        return -1;
+    }
+    given =
+        (CpsModifierArgs){cps_state_of(op)->names.status, values[1] == NULL ? value : values[1], values[2], values[3]};
+    result = cps_modifier_init(self, &given, rest_args, rest_kwargs);
+    Py_DECREF(rest_args);
+    Py_DECREF(rest_kwargs);
+    return result;
+}
+
+static int
+status_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    return cps_modifier_init_status(op, "HTTPStatusModifier", cps_state_of(op)->default_status, args, kwargs);
+}
+
+PyObject *
+cps_modifier_event_argument(PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"event", NULL};
     PyObject *event = NULL; /* borrowed */
@@ -256,7 +280,7 @@ modifier_get_modify_value(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     CpsModifier *self = (CpsModifier *)op;
 
-    if (modifier_event_argument(args, kwargs) == NULL) {
+    if (cps_modifier_event_argument(args, kwargs) == NULL) {
         return NULL;
     }
     return cps_deepcopy(cps_state_of(op), cps_field(self->value));
@@ -265,28 +289,34 @@ modifier_get_modify_value(PyObject *op, PyObject *args, PyObject *kwargs)
 static PyObject *
 lookup_get_modify_value(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    PyObject *event = modifier_event_argument(args, kwargs); /* borrowed */
+    PyObject *event = cps_modifier_event_argument(args, kwargs); /* borrowed */
 
     return event == NULL ? NULL
                          : PyObject_CallMethodOneArg(event, cps_state_of(op)->names.lookup,
                                                      cps_field(((CpsModifier *)op)->value));
 }
 
-static PyObject *
-modifier_get_key_chain_value(PyObject *op, PyObject *args, PyObject *kwargs)
+PyObject *
+cps_modifier_key_chain(PyObject *op, PyObject *args, PyObject *kwargs, CpsModifierAssign assign)
 {
     static char *names[] = {"event", "value", NULL};
     PyObject *event, *value; /* borrowed */
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO:get_key_chain_value", names, &event, &value) ||
-        modifier_assign((CpsModifier *)op, event, value) < 0) {
+        assign((CpsModifier *)op, event, value) < 0) {
         return NULL;
     }
     return Py_NewRef(event);
 }
 
-static int
-modifier_traverse(PyObject *op, visitproc visit, void *arg)
+static PyObject *
+modifier_get_key_chain_value(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    return cps_modifier_key_chain(op, args, kwargs, cps_modifier_assign);
+}
+
+int
+cps_modifier_traverse(PyObject *op, visitproc visit, void *arg)
 {
     CpsModifier *self = (CpsModifier *)op;
 
@@ -304,15 +334,15 @@ modifier_clear_own(CpsModifier *self)
     Py_CLEAR(self->separator);
 }
 
-static int
-modifier_clear(PyObject *op)
+int
+cps_modifier_clear(PyObject *op)
 {
     modifier_clear_own((CpsModifier *)op);
     return cps_actor_clear(op);
 }
 
-static void
-modifier_dealloc(PyObject *op)
+void
+cps_modifier_dealloc(PyObject *op)
 {
     PyObject_GC_UnTrack(op);
     modifier_clear_own((CpsModifier *)op);
@@ -334,18 +364,10 @@ PyDoc_STRVAR(modifier_doc,
              "MalformedEventData, which becomes the event's error: a step that is no dict, data that the event's\n"
              "type refuses, an invalid status.");
 
-PyDoc_STRVAR(get_modify_value_doc, "get_modify_value($self, event)\n--\n\n"
-                                   "The value to set on this event.");
-
-PyDoc_STRVAR(get_key_chain_value_doc, "get_key_chain_value($self, event, value)\n--\n\n"
-                                      "Set the value along the key, and return the event to send.");
-
 static PyMethodDef modifier_methods[] = {
     CPS_CONSUME_METHOD,
-    {"get_modify_value", _PyCFunction_CAST(modifier_get_modify_value), METH_VARARGS | METH_KEYWORDS,
-     get_modify_value_doc},
-    {"get_key_chain_value", _PyCFunction_CAST(modifier_get_key_chain_value), METH_VARARGS | METH_KEYWORDS,
-     get_key_chain_value_doc},
+    CPS_GET_MODIFY_VALUE(modifier_get_modify_value),
+    CPS_GET_KEY_CHAIN_VALUE(modifier_get_key_chain_value),
     {NULL},
 };
 
@@ -364,9 +386,9 @@ static PyGetSetDef modifier_getset[] = {
 };
 
 static PyType_Slot modifier_slots[] = {
-    {Py_tp_doc, (void *)modifier_doc}, {Py_tp_init, modifier_init},       {Py_tp_traverse, modifier_traverse},
-    {Py_tp_clear, modifier_clear},     {Py_tp_dealloc, modifier_dealloc}, {Py_tp_methods, modifier_methods},
-    {Py_tp_members, modifier_members}, {Py_tp_getset, modifier_getset},   {0, NULL},
+    {Py_tp_doc, (void *)modifier_doc}, {Py_tp_init, modifier_init},           {Py_tp_traverse, cps_modifier_traverse},
+    {Py_tp_clear, cps_modifier_clear}, {Py_tp_dealloc, cps_modifier_dealloc}, {Py_tp_methods, modifier_methods},
+    {Py_tp_members, modifier_members}, {Py_tp_getset, modifier_getset},       {0, NULL},
 };
 
 static PyType_Spec modifier_spec = {
@@ -384,14 +406,13 @@ PyDoc_STRVAR(lookup_doc,
              "value: str (one step) or list of steps; a step that is missing gives None.");
 
 static PyMethodDef lookup_methods[] = {
-    {"get_modify_value", _PyCFunction_CAST(lookup_get_modify_value), METH_VARARGS | METH_KEYWORDS,
-     get_modify_value_doc},
+    CPS_GET_MODIFY_VALUE(lookup_get_modify_value),
     {NULL},
 };
 
 static PyType_Slot lookup_slots[] = {
-    {Py_tp_doc, (void *)lookup_doc},   {Py_tp_traverse, modifier_traverse}, {Py_tp_clear, modifier_clear},
-    {Py_tp_dealloc, modifier_dealloc}, {Py_tp_methods, lookup_methods},     {0, NULL},
+    {Py_tp_doc, (void *)lookup_doc},       {Py_tp_traverse, cps_modifier_traverse}, {Py_tp_clear, cps_modifier_clear},
+    {Py_tp_dealloc, cps_modifier_dealloc}, {Py_tp_methods, lookup_methods},         {0, NULL},
 };
 
 static PyType_Spec lookup_spec = {
@@ -401,13 +422,36 @@ static PyType_Spec lookup_spec = {
     .slots = lookup_slots,
 };
 
+PyDoc_STRVAR(status_doc,
+             "HTTPStatusModifier(name, value=(200, 'OK'), log_change=False, separator='/', *args, **kwargs)\n--\n\n"
+             "As EventAttributeModifier, for the status of HTTP events.\n\n"
+             "In and out: Event.\n\n"
+             "value: a status in any form that event.status takes: (200, 'OK'), '200 OK', 200.");
+
+static PyType_Slot status_slots[] = {
+    {Py_tp_doc, (void *)status_doc},         {Py_tp_init, status_init},
+    {Py_tp_traverse, cps_modifier_traverse}, {Py_tp_clear, cps_modifier_clear},
+    {Py_tp_dealloc, cps_modifier_dealloc},   {0, NULL},
+};
+
+static PyType_Spec status_spec = {
+    .name = "compysition.actors.eventattributemodifier.HTTPStatusModifier",
+    .basicsize = sizeof(CpsModifier),
+    .flags = CPS_ACTOR_FLAGS,
+    .slots = status_slots,
+};
+
 int
 cps_modifier_setup(PyObject *module, CpsState *state)
 {
+    PyObject *base;
+
     if (cps_add_type(module, &state->types.EventAttributeModifier, &modifier_spec, (PyObject *)state->types.Actor) <
         0) {
         return -1;
     }
-    return cps_add_type(module, &state->types.EventAttributeLookupModifier, &lookup_spec,
-                        (PyObject *)state->types.EventAttributeModifier);
+    base = (PyObject *)state->types.EventAttributeModifier;
+    return cps_add_type(module, &state->types.EventAttributeLookupModifier, &lookup_spec, base) < 0
+               ? -1
+               : cps_add_type(module, &state->types.HTTPStatusModifier, &status_spec, base);
 }

@@ -79,23 +79,31 @@ take_step(PyObject *from, PyObject *step, bool attributes, PyObject **found)
     return result;
 }
 
-/* What lies at the steps of a tuple, but for the first `done`. New (None when there is nothing), or NULL with an exception set. */
-static PyObject *
-follow(PyObject *start, PyObject *steps, Py_ssize_t done, bool attributes)
+/* What lies at the steps of a tuple, but for the first `done`. Returns 1 with *found new, 0 when there is nothing, -1 with an
+ * exception set. */
+static int
+find(PyObject *start, PyObject *steps, Py_ssize_t done, bool attributes, PyObject **found)
 {
     PyObject *place = Py_NewRef(start);
     int result = 1;
 
     for (Py_ssize_t i = done; result > 0 && i < PyTuple_GET_SIZE(steps); i++) {
-        PyObject *found;
+        PyObject *next;
 
-        result = take_step(place, PyTuple_GET_ITEM(steps, i), attributes, &found);
-        Py_SETREF(place, result > 0 ? found : Py_NewRef(Py_None));
+        result = take_step(place, PyTuple_GET_ITEM(steps, i), attributes, &next);
+        Py_SETREF(place, next);
     }
-    if (result < 0) {
-        Py_CLEAR(place);
-    }
-    return place;
+    *found = place; /* NULL when a step led nowhere */
+    return result;
+}
+
+/* The same: new, None when there is nothing, or NULL with an exception set. */
+static PyObject *
+follow(PyObject *start, PyObject *steps, Py_ssize_t done, bool attributes)
+{
+    PyObject *found;
+
+    return find(start, steps, done, attributes, &found) == 0 ? Py_NewRef(Py_None) : found;
 }
 
 PyObject *
@@ -150,4 +158,10 @@ PyObject *
 cps_lookup_item(PyObject *start, PyObject *steps)
 {
     return follow(start, steps, 0, false);
+}
+
+int
+cps_find_item(PyObject *start, PyObject *steps, Py_ssize_t done, PyObject **found)
+{
+    return find(start, steps, done, false, found);
 }

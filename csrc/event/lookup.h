@@ -15,4 +15,8 @@ PyObject *cps_lookup_to_read(CpsState *state, PyObject *event, PyObject *steps);
 /* The same with a tuple of steps through dicts and lists alone. */
 PyObject *cps_lookup_item(PyObject *start, PyObject *steps);
 
+/* The same without the first `done` steps. Returns 1 with *found new, 0 when there is nothing (*found NULL), -1 with an exception
+ * set. */
+int cps_find_item(PyObject *start, PyObject *steps, Py_ssize_t done, PyObject **found);
+
 #endif

@@ -180,3 +180,20 @@ cps_xml_document_copy(xmlNode *element, bool *too_deep)
     }
     return document;
 }
+
+int
+cps_xml_document_append(CpsXmlDocument *document, xmlNode *element, bool *too_deep)
+{
+    xmlNode *copy;
+
+    *too_deep = !cps_xml_depth_allowed(element);
+    copy = *too_deep ? NULL : xmlDocCopyNode(element, document->tree, 1);
+    if (copy == NULL) {
+        return -1;
+    }
+    if (xmlAddChild(cps_xml_document_root(document), copy) == NULL) {
+        xmlFreeNode(copy);
+        return -1;
+    }
+    return 0;
+}

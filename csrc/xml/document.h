@@ -54,6 +54,9 @@ cps_xml_document_root(const CpsXmlDocument *document)
  * CPS_XML_MAX_DEPTH (*too_deep tells). */
 CpsXmlDocument *cps_xml_document_copy(xmlNode *element, bool *too_deep);
 
+/* Append a copy of `element` to the root of a document that must be owned. Returns 0; -1 as above. */
+int cps_xml_document_append(CpsXmlDocument *document, xmlNode *element, bool *too_deep);
+
 /* The tree of *document_p, which must be owned, without the document: *document_p becomes NULL. */
 xmlDoc *cps_xml_document_detach(CpsXmlDocument **document_p);
 

@@ -13,17 +13,6 @@ from compysition.event import HttpEvent, JSONEvent
 from tests.actors.helpers import wait_for_log
 from tests.flows import Collect, quiet_director
 
-
-@pytest.fixture
-def modify(wrap):
-    def run(actor, event):
-        wrapper = wrap(actor)
-        wrapper.input = event
-        return wrapper.output
-
-    return run
-
-
 # ---- Data ----
 
 
@@ -142,7 +131,20 @@ def test_the_star_import_gives_classes_only():
         ("eventlogger", ["EventLogger"]),
         ("flowcontroller", ["FlowController"]),
         ("eventgenerator", ["EventGenerator", "CronEventGenerator"]),
-        ("eventattributemodifier", ["EventAttributeModifier", "EventAttributeLookupModifier"]),
+        (
+            "eventattributemodifier",
+            [
+                "EventAttributeModifier",
+                "EventAttributeLookupModifier",
+                "EventDataEventAttributeModifier",
+                "EventDataStaticAttributeModifier",
+                "HTTPJSONAttributeModifier",
+                "HTTPStatusModifier",
+                "JSONEventAttributeModifier",
+            ],
+        ),
+        ("eventdataaggregator", ["EventDataAggregator", "EventDataXMLAggregator"]),
+        ("jsonvalidator", ["JSONValidator"]),
         ("filelogger", ["FileLogger", "RotatingFileHandler"]),
         ("redactedfilelogger", ["RedactedFileLogger"]),
         ("testevent", ["TestEvent"]),
@@ -175,7 +177,7 @@ def test_the_old_package_has_the_same_classes():
 
 
 def test_actors_do_not_import_what_few_scripts_need():
-    script = "import sys, compysition.actors; print({'logging', 'apscheduler'} & set(sys.modules))"
+    script = "import sys, compysition.actors; print({'logging', 'apscheduler', 'jsonschema'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True
     )
@@ -191,6 +193,10 @@ def test_the_logging_handler(tmp_path):
     handler.close()
     assert path.exists()
     assert (tmp_path / "c" / "d.log").exists()
+
+
+def test_http_json_event_attribute_modifier():
+    assert actors.HTTPJSONEventAttributeModifier is actors.HTTPJSONAttributeModifier
 
 
 def test_unknown_names_of_the_module_are_refused():

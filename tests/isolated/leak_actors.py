@@ -5,6 +5,8 @@ import tempfile
 from compysition import Event
 from compysition.actors import (
     EventAttributeModifier,
+    EventDataAggregator,
+    EventDataXMLAggregator,
     EventFilter,
     EventGenerator,
     EventJSONFilter,
@@ -12,11 +14,19 @@ from compysition.actors import (
     EventRouter,
     FileLogger,
     HTTPMethodEventRouter,
+    JSONEventAttributeModifier,
+    JSONValidator,
     RedactedFileLogger,
     SimpleRouter,
     TestEvent,
 )
-from compysition.errors import EventCommandNotAllowed, MalformedEventData
+from compysition.actors.eventattributemodifier import EventDataEventAttributeModifier
+from compysition.errors import (
+    ActorInitFailure,
+    EventAttributeError,
+    EventCommandNotAllowed,
+    MalformedEventData,
+)
 from compysition.event import HttpEvent, JSONEvent, LogEvent
 from compysition.testutils.test_actor import TestActorWrapper
 
@@ -47,6 +57,39 @@ def leak_modifier():
     try:
         actor.consume(JSONEvent(data={"a": {"b": 1}}))
     except MalformedEventData:
+        pass
+
+
+def leak_json_modifier():
+    actor = JSONEventAttributeModifier("modifier", key="found", value="a/0/b")
+    actor.consume(JSONEvent(data={"a": [{"b": [1]}]}))
+    actor.consume(JSONEvent(data=[{}, {"a": [{"b": {}}]}, "x"]))
+
+
+def leak_data_modifier():
+    actor = EventDataEventAttributeModifier("modifier", "a/b")
+    actor.consume(Event(a={"b": [1]}))
+    try:
+        actor.consume(Event(a=1))
+    except EventAttributeError:
+        pass
+
+
+def leak_aggregators():
+    EventDataAggregator("all").consume(Event(data={"a": "x", "b": None, "c": 1.5}))
+    EventDataXMLAggregator("all").consume(Event(data={"a": "<a>1</a>", "b": "no xml", "c": "<c/>"}))
+
+
+def leak_json_validator():
+    actor = JSONValidator("validator", {"items": {"type": "integer"}})
+    actor.consume(JSONEvent(data=[1, 2]))
+    try:
+        actor.consume(JSONEvent(data=["x", 1, {"y": 2}]))
+    except MalformedEventData:
+        pass
+    try:
+        JSONValidator("validator", {"type": 5})
+    except ActorInitFailure:
         pass
 
 
