@@ -64,6 +64,7 @@
     X(send_event)                \
     X(send_error)                \
     X(register_consumer)         \
+    X(convert)                   \
     X(origin)                    \
     X(origin_queue)              \
     X(pre_hook)                  \

@@ -610,6 +610,23 @@ def test_an_impossible_conversion_by_consume_is_an_ordinary_error(wrap):
     wait_for_message(log, "Event exception caught: ", 30)
 
 
+def test_an_overridden_convert_is_called(wrap):
+    class Words(Event):
+        result = None
+
+        def convert(self, cls):
+            return cls(data=self.data.split()) if self.result is None else self.result
+
+    class JsonOnly(Calling):
+        input = JSONEvent
+
+    wrapper = wrap(JsonOnly("a", passing))
+    wrapper.input = Words(data="one two")
+    assert wrapper.output.data == ["one", "two"]
+    wrapper.input = Words(data="", result=5)
+    assert isinstance(wrapper.error.error, TypeError)
+
+
 def test_objects_of_other_kinds_that_a_script_consumes(wrap):
     class Anything(Calling):
         input = (Event, dict)

@@ -311,19 +311,32 @@ actor_is_running(PyObject *op, PyObject *Py_UNUSED(ignored))
 
 /* --- other methods ------------------------------------------------------------------------------------------------------------------------ */
 
+/* What was given by the keyword `name` to a method that got no positional arguments. Borrowed, or NULL. */
+static PyObject *
+actor_keyword(PyObject *const *args, PyObject *kwnames, const char *name)
+{
+    for (Py_ssize_t i = 0; kwnames != NULL && i < PyTuple_GET_SIZE(kwnames); i++) {
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), name) == 0) {
+            return args[i];
+        }
+    }
+    return NULL;
+}
+
 PyObject *
-cps_actor_consume_method(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *Py_UNUSED(kwnames))
+cps_actor_consume_method(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *kwnames)
 {
     CpsActor *self = (CpsActor *)op;
+    PyObject *event = count > 0 ? args[0] : actor_keyword(args, kwnames, "event"); /* borrowed */
 
-    if (count < 1 || self->ops == NULL || self->ops->consume == NULL) {
+    if (event == NULL || self->ops == NULL || self->ops->consume == NULL) {
         PyErr_SetString(PyExc_TypeError, "consume() needs an event");
         return NULL;
     }
-    if (!cps_event_check(self->state, args[0])) {
-        return PyErr_Format(PyExc_TypeError, "consume() takes an event, not %s", Py_TYPE(args[0])->tp_name);
+    if (!cps_event_check(self->state, event)) {
+        return PyErr_Format(PyExc_TypeError, "consume() takes an event, not %s", Py_TYPE(event)->tp_name);
     }
-    return self->ops->consume(self, NULL, args[0]) < 0 ? NULL : Py_NewRef(Py_None);
+    return self->ops->consume(self, NULL, event) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *

@@ -109,7 +109,7 @@ cps_actor_check(CpsState *state, PyObject *object)
 PyObject *cps_actor_consume_method(PyObject *op, PyObject *const *args, Py_ssize_t count, PyObject *kwnames);
 #define CPS_CONSUME_METHOD                                                                  \
     {"consume", _PyCFunction_CAST(cps_actor_consume_method), METH_FASTCALL | METH_KEYWORDS, \
-     "consume($self, event, /, *args, **kwargs)\n--\n\nTake one event."}
+     "consume($self, event, *args, **kwargs)\n--\n\nTake one event."}
 #define CPS_ACTOR_MEMBERS {"__dictoffset__", T_PYSSIZET, offsetof(CpsActor, dict), READONLY, NULL}
 
 /* The Actor part of a tp_init: `args` are (name, size, ...) and what the subclass did not use itself. Returns 0 or -1. */

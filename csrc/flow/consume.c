@@ -71,7 +71,11 @@ consume_convert(CpsActor *self, CpsConsume *consume)
         cps_raise(self->state, CPS_INVALID_ACTOR_INPUT, "'%S' is not an event", Py_TYPE(*event_p));
         return -1;
     }
-    converted = cps_event_convert(self->state, *event_p, (PyTypeObject *)first);
+    converted = PyObject_CallMethodOneArg(*event_p, self->state->names.convert, first);
+    if (converted != NULL && !cps_event_check(self->state, converted)) {
+        PyErr_Format(PyExc_TypeError, "convert() must return an event, not %s", Py_TYPE(converted)->tp_name);
+        Py_CLEAR(converted);
+    }
     if (converted == NULL) {
         if (PyErr_ExceptionMatches(self->state->errors[CPS_INVALID_EVENT_CONVERSION])) {
             if (self->ops != NULL && self->ops->takes_any) {

@@ -104,6 +104,17 @@ def test_actor_arguments_are_taken(make):
     assert (actor.rescue, actor.max_rescue) == (True, 2)
 
 
+def test_consume_may_be_called_by_hand(make_sender):
+    actor = make_sender()
+    outbox = actor.pool.outbound.add("outbox")
+    actor.consume(Event(data={}), "more", origin="inbox", origin_queue=None)
+    actor.consume(origin="inbox", event=Event(data={}))
+    assert outbox.qsize() == 2
+    for wrong in ((), ("text",)):
+        with pytest.raises(TypeError):
+            actor.consume(*wrong)
+
+
 def test_events_are_sent_on_as_they_are(wrap, make_forwarder):
     wrapper = wrap(make_forwarder())
     event = Event(data={"key": "value"}, extra=[1])
