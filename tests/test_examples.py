@@ -19,7 +19,7 @@ def start(tmp_path):
     processes = []
 
     def run(name, *args):
-        path = os.pathsep.join(path for path in [str(EXAMPLES.parent), *sys.path] if path)
+        path = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
         process = subprocess.Popen(
             [sys.executable, EXAMPLES / name, *args],
             stdout=subprocess.PIPE,

@@ -116,7 +116,14 @@ write_reference(char *out, uint32_t point)
     return out;
 }
 
-/* Copy well-formed `text` to `out` with references for what is not ASCII. Returns the end. */
+/* Whether a hexadecimal reference begins at `text`: libxml2 writes them in attributes of a tree without an encoding. */
+static bool
+is_hexadecimal(const char *text)
+{
+    return strncmp(text, "&#x", 3) == 0;
+}
+
+/* Copy well-formed `text` to `out` with decimal references for what is not ASCII. Returns the end. */
 static char *
 write_references(char *out, const char *text)
 {
@@ -134,6 +141,13 @@ write_references(char *out, const char *text)
         }
         if ((unsigned char)*text >= 0x80 && (!tag || quote != '\0')) {
             out = write_reference(out, decode(&text));
+            continue;
+        }
+        if (is_hexadecimal(text)) {
+            char *after;
+
+            out = write_reference(out, (uint32_t)strtoul(text + 3, &after, 16));
+            text = after + 1;
             continue;
         }
         if (quote != '\0') {
@@ -180,7 +194,7 @@ cps_xml_serialize(xmlNode *element, int flags, size_t *length)
 
         *length = xmlOutputBufferGetSize(output);
         for (size_t i = 0; (flags & CPS_XML_ASCII) != 0 && i < *length; i++) {
-            others += (unsigned char)content[i] >= 0x80;
+            others += (unsigned char)content[i] >= 0x80 || is_hexadecimal(content + i);
         }
         if (others > 0) {
             text = with_references(content, length, others);
