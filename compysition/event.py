@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from compysition._core import (  # noqa: F401  some are for others to import from here
     DEFAULT,
     DataFormatInterface,
@@ -37,6 +39,19 @@ built_classes = [Event, HttpEvent, XMLEvent, JSONEvent, XMLHttpEvent, JSONHttpEv
 
 _JSON_TYPES = tuple(cls for cls in JSONEvent.conversion_methods if cls is not type(None))
 _XML_TYPES = tuple(cls for cls in XMLEvent.conversion_methods if cls is not type(None))
+
+
+if TYPE_CHECKING:
+    from compysition._xmlgenerator import UnescapedDictXMLGenerator as UnescapedDictXMLGenerator
+else:
+
+    def __getattr__(name):
+        # imported when it is asked for: xml.sax brings all of urllib
+        if name != "UnescapedDictXMLGenerator":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from compysition._xmlgenerator import UnescapedDictXMLGenerator
+
+        return UnescapedDictXMLGenerator
 
 
 class NullLookupValue:

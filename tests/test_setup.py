@@ -48,6 +48,18 @@ def test_a_missing_libuv_is_named_with_its_command(tmp_path):
     assert "    apt-get install libuv1-dev\n" in message
 
 
+@pytest.mark.parametrize(
+    ("present", "package"),
+    [(["libuv"], "libxml2-dev"), (["libuv", "libxml-2.0"], "libxslt1-dev")],
+)
+def test_a_missing_xml_library_is_named_with_its_command(tmp_path, present, package):
+    for name in present:
+        description = f"Name: {name}\nDescription: {name}\nVersion: 99\nLibs:\n"
+        (tmp_path / f"{name}.pc").write_text(description)
+    message = configure(tmp_path, sys.executable, PKG_CONFIG_LIBDIR=str(tmp_path))
+    assert f"    apt-get install {package}\n" in message
+
+
 def test_a_missing_greenlet_is_named_with_its_command(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"

@@ -115,6 +115,11 @@ cps_payload_document(CpsState *state, CpsPayload *payload)
     if (!cps_payload_settle(payload)) {
         return cps_lxml_copy(state, payload->value);
     }
+    if (payload->document == NULL && payload->value == Py_None) {
+        /* the code of an element class asks for it while lxml makes the element */
+        PyErr_SetString(PyExc_RuntimeError, "the data of the event is just becoming an element");
+        return NULL;
+    }
     if (payload->document == NULL) {
         payload->document = cps_lxml_document(state, payload->value);
     }

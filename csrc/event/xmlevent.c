@@ -234,7 +234,7 @@ xml_format_setup(PyObject *module, CpsState *state)
                : 0;
 }
 
-/* ---- internal_xmlify, remove_internal_xmlify ---- */
+/* ---- functions of compysition.event ---- */
 
 static PyObject *
 internal_xmlify(PyObject *module, PyObject *data)
@@ -248,13 +248,29 @@ remove_internal_xmlify(PyObject *module, PyObject *data)
     return cps_xml_unwrap(PyModule_GetState(module), data);
 }
 
-static PyMethodDef envelope_functions[] = {
+static PyObject *
+is_markup(PyObject *module, PyObject *text)
+{
+    int markup;
+
+    if (!PyUnicode_Check(text)) {
+        return PyErr_Format(PyExc_TypeError, "the text must be str, not %.200s", Py_TYPE(text)->tp_name);
+    }
+    markup = cps_xml_is_markup(text);
+    return markup < 0 ? NULL : PyBool_FromLong(markup);
+}
+
+static PyMethodDef data_functions[] = {
     {"internal_xmlify", internal_xmlify, METH_O,
      "internal_xmlify(data, /)\n--\n\n"
      "The data in as many envelopes, {'jsonified_envelope': data}, as XML needs to have one root:\n"
      "around a list, a dict of several items, and a dict whose only value is a list."},
     {"remove_internal_xmlify", remove_internal_xmlify, METH_O,
      "remove_internal_xmlify(data, /)\n--\n\nThe data without its envelopes."},
+    {"_is_markup", is_markup, METH_O,
+     "_is_markup(text, /)\n--\n\n"
+     "Whether text in data becomes markup: one complete XML document, without a declaration or a\n"
+     "document type."},
     {NULL},
 };
 
@@ -316,7 +332,7 @@ cps_xmlevent_setup(PyObject *module, CpsState *state)
                                        state->types.Event) < 0 ||
                    cps_format_add_type(module, &state->types.XMLHttpEvent, &xmlhttpevent_spec, state->types.XMLEvent,
                                        state->types.HttpEvent) < 0 ||
-                   PyModule_AddFunctions(module, envelope_functions) < 0
+                   PyModule_AddFunctions(module, data_functions) < 0
                ? -1
                : 0;
 }

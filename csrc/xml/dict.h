@@ -14,7 +14,10 @@ enum { CPS_XML_MAX_DICT_DEPTH = 256 };
  * express). */
 CpsXmlDocument *cps_xml_from_data(CpsState *state, PyObject *data, bool escape);
 
-/* The same for an element named `name` with `value`. */
+/* Whether `text` is such a document. 1, 0, or -1 with an exception set. */
+int cps_xml_is_markup(PyObject *text);
+
+/* As cps_xml_from_data, but for an element named `name` with `value`. */
 CpsXmlDocument *cps_xml_from_item(CpsState *state, PyObject *name, PyObject *value, bool escape);
 
 /* What the element says as data: {name: value}, or the content of an envelope. New, or NULL with an exception set. */

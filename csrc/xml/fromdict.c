@@ -135,6 +135,23 @@ parse_fragment(const char *utf8, size_t length)
     return document;
 }
 
+int
+cps_xml_is_markup(PyObject *text)
+{
+    Py_ssize_t length;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length);
+    CpsXmlDocument *fragment;
+    int result;
+
+    if (utf8 == NULL) {
+        return -1;
+    }
+    fragment = looks_like_markup(utf8) ? parse_fragment(utf8, (size_t)length) : NULL;
+    result = fragment != NULL;
+    cps_xml_document_unref(&fragment);
+    return result;
+}
+
 /* In a copy: elements without a namespace belong to the default namespace around them, as the text says. */
 static void
 inherit_namespace(xmlDoc *tree, xmlNode *top)
@@ -256,25 +273,30 @@ find_namespace(Builder *builder, xmlNode *element, const Name *name, bool attrib
 
 /* ---- attributes ---- */
 
+/* Whether XML allows the prefix, NULL for the default namespace, to be declared with this name. */
+static bool
+may_declare(const char *prefix, const char *uri)
+{
+    return prefix == NULL || (*uri != '\0' && strcmp(prefix, "xml") != 0 && strcmp(prefix, "xmlns") != 0 &&
+                              xmlValidateNCName((const xmlChar *)prefix, 0) == 0);
+}
+
 static int
 declare_namespace(Builder *builder, xmlNode *element, const char *prefix, PyObject *value)
 {
     PyObject *text = scalar_text(value);
     Py_ssize_t length;
     const char *uri = text == NULL ? NULL : checked_utf8(text, &length);
-    int result = -1;
+    bool declared = uri != NULL && may_declare(prefix, uri) &&
+                    xmlNewNs(element, (const xmlChar *)uri, (const xmlChar *)prefix) != NULL;
 
-    if (uri != NULL && ((prefix != NULL && (length == 0 || xmlValidateNCName((const xmlChar *)prefix, 0) != 0)) ||
-                        xmlNewNs(element, (const xmlChar *)uri, (const xmlChar *)prefix) == NULL)) {
+    if (uri != NULL && !declared) {
         PyErr_Format(PyExc_ValueError, "the namespace %R of prefix '%s' cannot be declared", text,
                      prefix == NULL ? "" : prefix);
     }
-    else if (uri != NULL) {
-        builder->namespaces = true;
-        result = 0;
-    }
+    builder->namespaces = builder->namespaces || declared;
     Py_XDECREF(text);
-    return result;
+    return declared ? 0 : -1;
 }
 
 /* {"@xmlns": {prefix: uri}}. */
@@ -293,17 +315,27 @@ declare_namespaces(Builder *builder, xmlNode *element, PyObject *uris)
     return result;
 }
 
-/* The prefix that an attribute of this name declares: "" for the default namespace, NULL when it declares none. */
-static const char *
-declared_prefix(const char *name)
+static bool
+declares(const char *name)
 {
-    return strcmp(name, "xmlns") == 0 ? "" : strncmp(name, "xmlns:", 6) == 0 ? name + 6 : NULL;
+    return strncmp(name, "xmlns", 5) == 0 && (name[5] == '\0' || name[5] == ':');
+}
+
+/* A declaration that stands under `name`. */
+static int
+add_declaration(Builder *builder, xmlNode *element, const char *name, PyObject *value)
+{
+    if (name[5] == ':') {
+        return declare_namespace(builder, element, name + 6, value);
+    }
+    return PyDict_Check(value) ? declare_namespaces(builder, element, value)
+                               : declare_namespace(builder, element, NULL, value);
 }
 
 static int
 add_attribute(Builder *builder, xmlNode *element, const char *written, PyObject *key, PyObject *value)
 {
-    PyObject *text = PyBool_Check(value) || !PyBytes_Check(value) ? PyObject_Str(value) : scalar_text(value);
+    PyObject *text = value == Py_None ? PyUnicode_FromString("") : scalar_text(value);
     Py_ssize_t length;
     const char *utf8 = text == NULL ? NULL : checked_utf8(text, &length);
     int result = -1;
@@ -330,31 +362,36 @@ add_attribute(Builder *builder, xmlNode *element, const char *written, PyObject 
 
 static int add_values(Builder *builder, xmlNode *parent, PyObject *key, PyObject *value, int depth);
 
-/* What a key of a dict becomes. */
-typedef enum { PART_NAMESPACE, PART_ATTRIBUTE, PART_CHILD, PART_TEXT } Part;
+/* What a key of a dict becomes, in the order in which the parts are added: namespaces first, which the names need; text last, as
+ * xmltodict does. */
+typedef enum { PART_NAMESPACE, PART_ATTRIBUTE, PART_CHILD, PART_TEXT, PART_COUNT } Part;
 
-static Part
-part_of(CpsState *state, PyObject *key, const char *utf8)
+/* Returns -1 with an exception set for what is no key. */
+static int
+part_of(PyObject *key, const char **utf8)
 {
-    if (*utf8 == '@') {
-        return declared_prefix(utf8 + 1) != NULL ? PART_NAMESPACE : PART_ATTRIBUTE;
+    if (!PyUnicode_Check(key)) {
+        PyErr_Format(PyExc_ValueError, "the keys of data for XML are str, not %.200s", Py_TYPE(key)->tp_name);
+        return -1;
     }
-    return *utf8 == '#' && PyUnicode_Compare(key, state->text_key) == 0 ? PART_TEXT : PART_CHILD;
+    *utf8 = PyUnicode_AsUTF8(key);
+    if (*utf8 == NULL) {
+        return -1;
+    }
+    if (**utf8 == '@') {
+        return declares(*utf8 + 1) ? PART_NAMESPACE : PART_ATTRIBUTE;
+    }
+    return strcmp(*utf8, "#text") == 0 ? PART_TEXT : PART_CHILD;
 }
 
 static int
-add_part(Builder *builder, xmlNode *element, Part part, PyObject *key, PyObject *value, int depth)
+add_part(Builder *builder, xmlNode *element, Part part, const char *utf8, PyObject *item, int depth)
 {
-    const char *utf8 = PyUnicode_AsUTF8(key); /* has been made before */
-    const char *prefix;
+    PyObject *key = PyTuple_GET_ITEM(item, 0), *value = PyTuple_GET_ITEM(item, 1);
 
     switch (part) {
     case PART_NAMESPACE:
-        prefix = declared_prefix(utf8 + 1);
-        if (*prefix == '\0' && PyDict_Check(value)) {
-            return declare_namespaces(builder, element, value);
-        }
-        return declare_namespace(builder, element, *prefix == '\0' ? NULL : prefix, value);
+        return add_declaration(builder, element, utf8 + 1, value);
     case PART_ATTRIBUTE:
         return add_attribute(builder, element, utf8 + 1, key, value);
     case PART_CHILD:
@@ -364,53 +401,66 @@ add_part(Builder *builder, xmlNode *element, Part part, PyObject *key, PyObject 
     }
 }
 
-/* The parts of one kind. Conversion of a value may run code, which may change the dict: hence a list of the items. */
+/* How many items of a dict there are of each part. */
+static int
+count_parts(PyObject *items, Py_ssize_t counts[PART_COUNT])
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items); i++) {
+        const char *utf8;
+        int part = part_of(PyTuple_GET_ITEM(PyList_GET_ITEM(items, i), 0), &utf8);
+
+        if (part < 0) {
+            return -1;
+        }
+        counts[part]++;
+    }
+    return 0;
+}
+
 static int
 add_parts(Builder *builder, xmlNode *element, PyObject *items, Part part, int depth)
 {
     int result = 0;
 
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(items); i++) {
-        PyObject *key = PyTuple_GET_ITEM(PyList_GET_ITEM(items, i), 0);
+        PyObject *item = PyList_GET_ITEM(items, i);
         const char *utf8;
 
-        if (!PyUnicode_Check(key)) {
-            PyErr_Format(PyExc_TypeError, "the keys of data for XML are str, not %.200s", Py_TYPE(key)->tp_name);
-            return -1;
-        }
-        utf8 = PyUnicode_AsUTF8(key);
-        if (utf8 == NULL) {
-            return -1;
-        }
-        if (part_of(builder->state, key, utf8) == part) {
-            result = add_part(builder, element, part, key, PyTuple_GET_ITEM(PyList_GET_ITEM(items, i), 1), depth);
+        if (part_of(PyTuple_GET_ITEM(item, 0), &utf8) == (int)part) {
+            result = add_part(builder, element, part, utf8, item, depth);
         }
     }
     return result;
 }
 
-/* Namespaces first, which the names need; text last, as xmltodict does. */
+/* The conversion of a value may run code, which may change the dict: hence a list of its items. */
 static int
-fill_element(Builder *builder, xmlNode *element, const Name *name, PyObject *value, int depth)
+fill_from_dict(Builder *builder, xmlNode *element, const Name *name, PyObject *dict, int depth)
 {
-    PyObject *items = NULL;
-    int result = 0;
+    PyObject *items = PyDict_Items(dict);
+    Py_ssize_t counts[PART_COUNT] = {0};
+    int result = items == NULL ? -1 : count_parts(items, counts);
 
-    if (PyDict_Check(value)) {
-        items = PyDict_Items(value);
-        result = items == NULL ? -1 : add_parts(builder, element, items, PART_NAMESPACE, depth);
-    }
-    if (result == 0) {
-        result = find_namespace(builder, element, name, false, &element->ns);
-    }
-    if (result == 0 && items == NULL && value != Py_None) {
-        result = add_characters(builder, element, value);
-    }
-    for (Part part = PART_ATTRIBUTE; result == 0 && items != NULL && part <= PART_TEXT; part++) {
-        result = add_parts(builder, element, items, part, depth);
+    for (int part = 0; result == 0 && part < PART_COUNT; part++) {
+        result = counts[part] == 0 ? 0 : add_parts(builder, element, items, (Part)part, depth);
+        if (part == PART_NAMESPACE && result == 0) {
+            result = find_namespace(builder, element, name, false, &element->ns);
+        }
     }
     Py_XDECREF(items);
     return result;
+}
+
+static int
+fill_element(Builder *builder, xmlNode *element, const Name *name, PyObject *value, int depth)
+{
+    if (PyDict_Check(value)) {
+        return fill_from_dict(builder, element, name, value, depth);
+    }
+    if (find_namespace(builder, element, name, false, &element->ns) < 0) {
+        return -1;
+    }
+    return value == Py_None ? 0 : add_characters(builder, element, value);
 }
 
 /* Add an element; without a parent as the root. */
@@ -483,7 +533,7 @@ cps_xml_from_item(CpsState *state, PyObject *name, PyObject *value, bool escape)
         return (CpsXmlDocument *)PyErr_NoMemory();
     }
     if (!PyUnicode_Check(name)) {
-        PyErr_Format(PyExc_TypeError, "the keys of data for XML are str, not %.200s", Py_TYPE(name)->tp_name);
+        PyErr_Format(PyExc_ValueError, "the keys of data for XML are str, not %.200s", Py_TYPE(name)->tp_name);
     }
     else if (add_element(&builder, NULL, name, value, 1) == 0) {
         document = cps_xml_document_new(builder.tree);

@@ -279,9 +279,6 @@ cps_lxml_element(CpsState *state, CpsXmlDocument **document_p)
     if (access < 0) {
         return NULL;
     }
-    if (document == NULL) { /* it is just being handed over, and the code of an element class asks for it */
-        return PyErr_Format(PyExc_RuntimeError, "the element is not there yet");
-    }
     if (access == ACCESS_TREES && cps_xml_document_owned(document)) {
         return adopt(state, document_p);
     }

@@ -2,8 +2,11 @@
 
 #include <libxml/SAX2.h>
 #include <libxml/parser.h>
+#include <libxml/valid.h>
 #include <limits.h>
 #include <string.h>
+
+enum { DEPTH_LIMIT = 256 }; /* as libxml2's own */
 
 /* A parse under way. libxml2's own handlers want the parser's context as their data, and lxml, which may share the library, takes
  * the context's _private for its own: so the state is found by the place of the handlers. */
@@ -24,7 +27,9 @@ parsing_on_report(void *context, CpsXmlReport report)
     cps_xml_errors_on_report(parsing_of(context)->errors, report);
 }
 
-/* Stop with an error about the entity `name`. */
+/* ---- entities ---- */
+
+/* Stop with an error about `name`. */
 static void
 refuse(xmlParserCtxt *context, const char *format, const xmlChar *name)
 {
@@ -61,18 +66,58 @@ parsing_get_parameter_entity(void *context, const xmlChar *name)
     return entity;
 }
 
-/* An event's data is the root element: what stands beside it would be lost in the next copy. */
+/* ---- long texts: libxml2 lifts all its bounds for them ---- */
+
+static void
+parsing_on_document_type(void *context, const xmlChar *name, const xmlChar *external, const xmlChar *system)
+{
+    refuse(context, "Document type '%.200s' refused in a document of more than 10 MB", name);
+}
+
+static void
+parsing_on_element(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int namespaces,
+                   const xmlChar **declared, int attributes, int defaulted, const xmlChar **values)
+{
+    xmlSAX2StartElementNs(context, name, prefix, uri, namespaces, declared, attributes, defaulted, values);
+    if (((xmlParserCtxt *)context)->nodeNr > DEPTH_LIMIT) {
+        refuse(context, "Excessive depth in document at element '%.200s'", name);
+    }
+}
+
+/* ---- documents ---- */
+
+/* An event's data is the root element: what stands beside it would be lost in the next copy. Entities have been replaced, and what
+ * the document type says of attributes is told by a table, which goes with it. */
 static void
 drop_siblings(xmlDoc *tree)
 {
     xmlNode *next;
 
+    if (tree->intSubset != NULL) {
+        xmlFreeIDTable(tree->ids);
+        xmlFreeRefTable(tree->refs);
+        tree->ids = NULL;
+        tree->refs = NULL;
+    }
     for (xmlNode *node = tree->children; node != NULL; node = next) {
         next = node->next;
-        if (node->type == XML_COMMENT_NODE || node->type == XML_PI_NODE) {
+        if (node->type != XML_ELEMENT_NODE) {
             xmlUnlinkNode(node);
-            xmlFreeNode(node);
+            xmlFreeNode(node); /* a document type too */
         }
+    }
+}
+
+static void
+set_handlers(xmlSAXHandler *handlers, bool long_text)
+{
+    handlers->serror = (xmlStructuredErrorFunc)parsing_on_report;
+    handlers->getEntity = parsing_get_entity;
+    handlers->getParameterEntity = parsing_get_parameter_entity;
+    handlers->externalSubset = NULL;
+    if (long_text) {
+        handlers->internalSubset = parsing_on_document_type;
+        handlers->startElementNs = parsing_on_element;
     }
 }
 
@@ -80,17 +125,13 @@ static xmlDoc *
 parse_in(xmlParserCtxt *context, const char *text, size_t length, int flags)
 {
     int options = XML_PARSE_NOENT | XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_COMPACT | XML_PARSE_BIG_LINES;
-    xmlSAXHandler *handlers = context->sax;
-    Parsing *parsing = parsing_of(context);
+    bool trusted = (flags & CPS_XML_TRUSTED) != 0;
 
     options |= (flags & CPS_XML_UTF8) != 0 ? XML_PARSE_IGNORE_ENC : 0;
-    options |= (flags & CPS_XML_TRUSTED) != 0 ? XML_PARSE_HUGE : 0;
-    handlers->serror = (xmlStructuredErrorFunc)parsing_on_report;
-    handlers->getEntity = parsing_get_entity;
-    handlers->getParameterEntity = parsing_get_parameter_entity;
-    handlers->externalSubset = NULL;
+    options |= trusted || length > CPS_XML_LONG ? XML_PARSE_HUGE : 0;
+    set_handlers(context->sax, length > CPS_XML_LONG && !trusted);
     if (length == 0) {
-        cps_xml_errors_add(parsing->errors, 1, 1, "Document is empty");
+        cps_xml_errors_add(parsing_of(context)->errors, 1, 1, "Document is empty");
         return NULL;
     }
     return xmlCtxtReadMemory(context, text, (int)length, NULL, NULL, options);

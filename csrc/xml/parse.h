@@ -1,15 +1,17 @@
 /* parse.h: XML text to a document, safely. Plain C: fit for any thread.
  *
  * Nothing is read but the text: a reference to an external entity is an error that names it, and a document type's external
- * subset is not read. libxml2's bounds hold: 256 levels, 10 MB in one text, attribute, comment or CDATA section, 50,000 bytes in
- * a name, and entities may expand to ten times the text (or to 1 MB). A namespace prefix that is not declared and an entity that
- * is not defined are errors. The tree is as lxml's parser makes it, without the comments and processing instructions outside the
- * root element. */
+ * subset is not read. There are at most 256 levels, and entities may expand to ten times the text (or to 1 MB). A text of more than
+ * CPS_XML_LONG bytes may have no document type; in a shorter one no part can be longer than that, and no name longer than 50,000
+ * bytes. A namespace prefix that is not declared and an entity that is not defined are errors. The tree is as lxml's parser makes
+ * it, but what stands beside the root element (document type, comments, processing instructions) is dropped. */
 #ifndef CPS_XML_PARSE_H
 #define CPS_XML_PARSE_H
 
 #include "xml/document.h"
 #include "xml/errors.h"
+
+enum { CPS_XML_LONG = 10 * 1000 * 1000 }; /* libxml2's own limit for many things */
 
 typedef enum {
     CPS_XML_UTF8 = 1,    /* the text is UTF-8 whatever it says itself (it was a str) */

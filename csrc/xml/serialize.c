@@ -120,7 +120,7 @@ write_reference(char *out, uint32_t point)
 static bool
 is_hexadecimal(const char *text)
 {
-    return strncmp(text, "&#x", 3) == 0;
+    return *text == '&' && strncmp(text, "&#x", 3) == 0;
 }
 
 /* Copy well-formed `text` to `out` with decimal references for what is not ASCII. Returns the end. */
@@ -168,7 +168,7 @@ write_references(char *out, const char *text)
 static char *
 with_references(const char *text, size_t *length, size_t others)
 {
-    /* the longest reference, &#1114111; for four bytes, has ten; &#2047; for two has seven */
+    /* at most &#2047; for two bytes, &#65535; for three, &#1114111; for four, &#1048575; for &#xFFFFF; */
     char *copy = malloc(*length + others * 3 + 1), *end;
 
     if (copy != NULL) {
