@@ -53,13 +53,21 @@ def run(name):
     ]
 
 
-def write(rows):
+def warn_of_load(load):
+    if load > 0.5:
+        print(
+            f"Load average {load:.1f} on {os.cpu_count()} CPUs: what others do makes times longer."
+        )
+
+
+def write(rows, load):
     target = pathlib.Path("build/benchmarks.json")
     target.parent.mkdir(exist_ok=True)
     machine = {
         "python": platform.python_version(),
         "machine": platform.platform(),
         "cpus": os.cpu_count(),
+        "load": load,
     }
     results = [{**dataclasses.asdict(row), "met": row.met} for row in rows]
     target.write_text(json.dumps({**machine, "rows": results}, indent=2) + "\n")
@@ -72,6 +80,8 @@ def main():
         return
     wanted = sys.argv[1:]
     everything = []
+    load = os.getloadavg()[0]
+    warn_of_load(load)
     print(header())
     for name in ("hops", *MEASURES):
         if not wanted or any(word in name for word in wanted):
@@ -80,7 +90,7 @@ def main():
             print("\n".join(lines(rows)), flush=True)
     judged = [row.met for row in everything if row.met is not None]
     print(f"targets: {judged.count(True)} met, {judged.count(False)} missed")
-    write(everything)
+    write(everything, load)
 
 
 if __name__ == "__main__":
