@@ -1,9 +1,11 @@
 import abc
+import time
 
 import pytest
 
 import compysition
 from compysition import Actor, Director, Event, Logger, Queue, QueuePool
+from compysition.actors import FlowController
 from compysition.errors import (
     InvalidActorInput,
     InvalidActorOutput,
@@ -531,6 +533,32 @@ def test_ACT_8_stop_drains_before_post_hook(blocking):
     actor.stop()
     assert (sorted(seen[:-1]), seen[-1]) == ([0, 1, 2, 3, 4], "post")
     assert not blocking or seen[:-1] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", ["outbox", "inbox"])
+def test_stop_ends_when_the_actor_comes_to_rest_by_what_others_take(name):
+    """A C actor waits for room, which a get from its outbox makes; or its inbox is emptied by hand."""
+    actor, inbox = FlowController("flow", size=1), Queue("inbox")
+    outbox = actor.pool.outbound.add("outbox")
+    actor.register_consumer("inbox", inbox)
+    actor.start()
+    for number in range(3):
+        inbox.put(Event(data=number))
+    compysition.sleep(0.01)
+
+    def take():
+        compysition.sleep(0.01)
+        while name == "inbox" and not inbox.empty():
+            inbox.get()
+        while True:
+            outbox.get(block=True)
+
+    taker = actor.threads.spawn(take, restart=False)
+    began = time.monotonic()
+    actor.stop()
+    assert time.monotonic() - began < 5  # it gives up after 10 seconds
+    assert inbox.empty() and actor.is_running()
+    taker.kill()
 
 
 # --- consuming

@@ -506,10 +506,12 @@ def test_a_finally_block_that_sends_to_a_full_queue_ends():
     source = director.register_actor(Source, "source", 5)
     last = director.register_actor(SendsAtLast, "last")
     director.connect_queue(source, last)
-    director.connect_queue(last, director.register_actor(Stuck, "stuck", concurrency=1))
+    stuck = director.register_actor(Stuck, "stuck", concurrency=1)
+    director.connect_queue(last, stuck)
     events = to_a_stop(director)
     assert (events["created"], events["reported"], events["in_flight"]) == (5, 5, 0)
     assert director.stats()["actors"]["last"]["running"] == 0
+    assert stuck.ended <= 1  # it took no more
 
 
 def test_a_consume_that_waits_for_room_after_an_error_is_broken_off():

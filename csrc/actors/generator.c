@@ -171,6 +171,7 @@ cps_generator_run(CpsActor *actor)
     actor->running++; /* a stop waits for it */
     generator_run_once(generator_of(actor));
     actor->running--;
+    cps_actor_note_rest(actor);
     cps_actor_schedule(actor); /* where concurrency is limited, a consume may have waited for this */
 }
 

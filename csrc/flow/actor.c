@@ -10,7 +10,6 @@
 
 static const Py_ssize_t DEFAULT_CONCURRENCY = 1000; /* a blocked consume costs some 10 KiB */
 static const double DRAIN_SECONDS = 10;             /* how long stop() of a single actor waits for what is queued */
-static const double DRAIN_STEP = 0.001;
 
 /* --- helpers ---------------------------------------------------------------------------------------------------------------------------- */
 
@@ -178,7 +177,7 @@ actor_start_method(PyObject *op, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     cps_runtime_hold(self->rt);
-    self->started = true;
+    self->started = self->takes = true;
     if (self->ops != NULL && self->ops->start_source != NULL && self->ops->start_source(self) < 0) {
         self->started = false;
         cps_runtime_release(self->rt);
@@ -200,12 +199,31 @@ cps_actor_end_loop(CpsActor *self)
     }
 }
 
+/* Wait until the actor is at rest, for at most DRAIN_SECONDS. Returns 0 or -1. */
+static int
+actor_wait_for_rest(CpsActor *self)
+{
+    uint64_t end = uv_hrtime() + (uint64_t)(DRAIN_SECONDS * 1e9), now;
+    int status = 0;
+
+    while (status >= 0 && !cps_actor_at_rest(self) && (now = uv_hrtime()) < end) {
+        CpsWait *wait = cps_wait_new(self->state);
+
+        if (wait == NULL) {
+            return -1;
+        }
+        cps_list_append(&self->resters, &wait->link);
+        status = cps_wait_park(wait, (double)(end - now) / 1e9);
+        cps_wait_free(wait);
+    }
+    return status < 0 ? -1 : 0;
+}
+
 /* Wait until what is queued has been consumed, where the caller may block: not in a worker, which may itself be what the actor waits
  * for, nor in the hub. Returns 0 or -1. */
 static int
 actor_drain(CpsActor *self)
 {
-    uint64_t end = uv_hrtime() + (uint64_t)(DRAIN_SECONDS * 1e9);
     PyObject *fiber;
     bool may_block;
 
@@ -218,12 +236,7 @@ actor_drain(CpsActor *self)
     }
     may_block = fiber != self->rt->hub;
     Py_DECREF(fiber);
-    while (may_block && !cps_actor_at_rest(self) && uv_hrtime() < end) {
-        if (cps_sleep(self->state, DRAIN_STEP) < 0) {
-            return -1;
-        }
-    }
-    return 0;
+    return may_block ? actor_wait_for_rest(self) : 0;
 }
 
 static PyObject *
@@ -486,6 +499,7 @@ actor_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwa
     cps_list_init(&self->inboxes);
     cps_list_init(&self->pending);
     cps_list_init(&self->blockers);
+    cps_list_init(&self->resters);
     cps_list_init(&self->retries);
     cps_list_init(&self->jobs);
     self->name = Py_NewRef(Py_None);

@@ -78,6 +78,7 @@ struct CpsActor {
     CpsList inboxes;              /* CpsInbox.actor_link */
     CpsList pending;              /* CpsPending.actor_link */
     CpsList blockers;             /* CpsWait of callers of block() */
+    CpsList resters;              /* CpsWait of those who wait until it is at rest */
     CpsGraphPart *part;           /* owned reference: the cycle that it is part of, or NULL */
     Py_ssize_t graph_index;       /* scratch of cps_graph_mark */
     Py_ssize_t size, concurrency; /* concurrency 0: no limit */
@@ -90,6 +91,7 @@ struct CpsActor {
     bool c_consume;          /* ops->consume is what runs */
     bool own_send, own_fail; /* a script has overridden send_event, send_error */
     bool started, loop_ended, stopped;
+    bool takes;          /* may begin to consume: it was started, and no stop breaks off what runs */
     bool named_unrouted; /* the missing outbox was logged */
     bool default_errors; /* its error queue is the one that a director connects when a script connects none */
     CpsActorCounters counters;
@@ -181,6 +183,9 @@ void cps_actor_end_loop(CpsActor *self);
 
 /* Nothing queued, running, pending or waiting for a retry. */
 bool cps_actor_at_rest(CpsActor *self);
+
+/* Something has ended that may have been the last: wake who waits for the actor's rest, if it is at rest. */
+void cps_actor_note_rest(CpsActor *self);
 
 /* Throw away what it could not send yet, and what waits for a retry. The count. */
 Py_ssize_t cps_actor_purge_own(CpsActor *self);

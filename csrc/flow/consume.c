@@ -14,7 +14,7 @@ inbox_may_take(const CpsInbox *inbox)
 {
     const CpsActor *actor = inbox->actor;
 
-    return actor->rt != NULL && actor->started && cps_queue_length(inbox->queue) > 0 &&
+    return actor->rt != NULL && actor->takes && cps_queue_length(inbox->queue) > 0 &&
            (actor->concurrency == 0 || actor->running < actor->concurrency) &&
            (!actor->blocking_consume || inbox->running == 0) && cps_list_empty(&actor->pending) &&
            actor->jobs_running < CPS_JOBS_LIMIT && (inbox->gate == NULL || inbox->gate->inside < inbox->gate->limit);
@@ -272,6 +272,7 @@ inbox_run(CpsReady *ready, CpsRuntime *rt)
     else {
         cps_inbox_schedule(inbox);
     }
+    cps_actor_note_rest(actor);
     Py_DECREF(actor);
 }
 
@@ -326,6 +327,14 @@ cps_actor_at_rest(CpsActor *self)
         }
     }
     return true;
+}
+
+void
+cps_actor_note_rest(CpsActor *self)
+{
+    if (!cps_list_empty(&self->resters) && cps_actor_at_rest(self)) {
+        cps_wait_wake_all(&self->resters);
+    }
 }
 
 void

@@ -369,6 +369,7 @@ break_off(Stop *stop)
 {
     end_threads(stop);
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+        stop_actor_at(stop, i)->takes = false;
         note_actor(stop, stop_actor_at(stop, i));
     }
     (void)cps_workers_doom(stop->director->rt, works_for_us, stop);

@@ -54,6 +54,7 @@ job_run(CpsReady *ready, CpsRuntime *rt)
     *delivery = (CpsDelivery){0};
     job_free(job);
     cps_actor_schedule(self);
+    cps_actor_note_rest(self);
     Py_DECREF((PyObject *)self);
 }
 

@@ -331,6 +331,15 @@ cps_queue_left(CpsQueue *queue)
     }
 }
 
+/* Somebody who does not consume took the last element. */
+static void
+queue_was_emptied(CpsQueue *queue)
+{
+    for (CpsLink *link = cps_list_first(&queue->inboxes); link != NULL; link = cps_list_after(&queue->inboxes, link)) {
+        cps_actor_note_rest(CPS_CONTAINER(link, CpsInbox, queue_link)->actor);
+    }
+}
+
 Py_ssize_t
 cps_queue_purge(CpsQueue *queue, CpsLedger *ledger)
 {
@@ -353,6 +362,7 @@ cps_queue_purge(CpsQueue *queue, CpsLedger *ledger)
         cps_queue_left(queue);
         Py_DECREF(element);
     }
+    queue_was_emptied(queue);
     return count;
 }
 
@@ -368,6 +378,7 @@ cps_queue_dump(CpsQueue *queue, CpsQueue *other)
             return -1;
         }
     }
+    queue_was_emptied(queue);
     return 0;
 }
 
@@ -430,6 +441,9 @@ cps_queue_get(CpsQueue *queue, double seconds)
 
     if (element != NULL) {
         cps_queue_left(queue);
+        if (queue->ring.length == 0) {
+            queue_was_emptied(queue);
+        }
     }
     else {
         element = seconds == 0 ? queue_raise_empty(queue) : queue_wait_for_element(queue, seconds);
