@@ -9,6 +9,15 @@ def quiet_director(**kwargs):
     return Director(**{"generate_blockdiag": False, "log_level": 100, **kwargs})
 
 
+def numbers_to(actor_class, *args, count=10, **settings):
+    """A director, and a registered actor that a source feeds."""
+    director = quiet_director(**settings)
+    source = director.register_actor(Source, "source", count)
+    actor = director.register_actor(actor_class, "actor", *args)
+    director.connect_queue(source, actor)
+    return director, actor
+
+
 class Forward(Actor):
     """Sends every event on."""
 
@@ -68,3 +77,27 @@ class Source(Actor):
 
     def consume(self, event, *args, **kwargs):
         raise AssertionError("a source gets no events")
+
+
+class Around(Actor):
+    """Sends an event on until it went around often enough; counts those that are done."""
+
+    def __init__(self, name, rounds=3, *args, **kwargs):
+        super().__init__(name, *args, **kwargs)
+        self.rounds = rounds
+        self.done = 0
+
+    def consume(self, event, *args, **kwargs):
+        event.data += 1
+        if event.data < self.rounds:
+            self.send_event(event)
+        else:
+            self.done += 1
+
+
+class Zeros(Source):
+    """Sends ``count`` events with the number 0."""
+
+    def produce(self):
+        for _ in range(self.count):
+            self.send_event(Event(data=0))

@@ -2,11 +2,7 @@
 
 import ast
 import gc
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 import weakref
@@ -16,18 +12,9 @@ import pytest
 import compysition
 from compysition import Actor, Event
 from compysition._core import STDOUT, Null
-from tests.flows import Collect, Fail, Forward, Slow, Source, quiet_director
+from tests.flows import Collect, Fail, Forward, Slow, Source, numbers_to, quiet_director
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-def numbers_to(actor_class, *args, count=10, **settings):
-    """A director, and a registered actor that a source feeds."""
-    director = quiet_director(**settings)
-    source = director.register_actor(Source, "source", count)
-    actor = director.register_actor(actor_class, "actor", *args)
-    director.connect_queue(source, actor)
-    return director, actor
 
 
 def messages(capsys, level=None):
@@ -702,60 +689,6 @@ def test_an_exception_that_ends_the_main_program_comes_out_of_start():
 
 # ---- signals, in processes of their own ----
 
-PRELUDE = """
-import os, signal, sys, threading, time
-import compysition
-from compysition import Actor, Event
-from compysition._core import Null
-from tests.flows import *
-
-def say(*words):
-    print(*words, flush=True)
-
-class Ready(Source):
-    def produce(self):
-        super().produce()
-        say("ready")
-
-"""
-
-
-def wait_for_line(out):
-    deadline = time.monotonic() + 10
-    while "\n" not in out.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-@pytest.fixture
-def run_script(tmp_path):
-    """A function that runs a script and sends it signals, the first after a line of output, each after
-    a pause. It returns (exit status, lines)."""
-
-    def run(script, *signals, pause=0.1):
-        out = tmp_path / "out"
-        with open(out, "w") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-c", PRELUDE + textwrap.dedent(script)],
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
-            )
-        try:
-            if signals:
-                wait_for_line(out)
-            for number in signals:
-                time.sleep(pause)
-                process.send_signal(number)
-            process.wait(20)
-        finally:
-            process.kill()
-            process.wait()
-        return process.returncode, out.read_text().splitlines()
-
-    return run
-
-
 DRAIN = """
 director = quiet_director({settings})
 source = director.register_actor(Ready, "source", 20)
@@ -944,26 +877,6 @@ def test_the_end_of_the_script_stops_its_directors(run_script):
     assert (status, lines) == (0, ["end", "stopped with 20"])
 
 
-def test_a_forked_child_has_no_running_director(run_script):
-    status, lines = run_script(
-        """
-        director = quiet_director()
-        director.register_actor(Null, "a")
-        director.start(block=False)
-        child = os.fork()
-        if child == 0:
-            say(director.is_running())
-            director.stop()
-            os.kill(os.getpid(), signal.SIGTERM)
-            os._exit(0)
-        say("child ended by", os.WTERMSIG(os.waitpid(child, 0)[1]))
-        director.stop()
-        say("parent stopped")
-        """
-    )
-    assert (status, lines) == (0, ["False", "child ended by 15", "parent stopped"])
-
-
 def test_the_readme_example(run_script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, lines = run_script(
@@ -996,39 +909,3 @@ def test_stdout_as_log_actor_prints_last_lines(capsys):
     director.start(block=False)
     director.stop()
     assert messages(capsys)[-2:] == ["bye", "Stopped: 0 events drained, 0 not"]
-
-
-# ---- gevent ----
-
-
-def test_gevent_drives_it_and_may_stop_it(run_script):
-    status, lines = run_script(
-        """
-        import gevent
-
-        class Nap(Collect):
-            def consume(self, event, *args, **kwargs):
-                gevent.sleep(0.05)
-                super().consume(event)
-
-        director = quiet_director()
-        source = director.register_actor(Source, "source", 100)
-        nap = director.register_actor(Nap, "nap", director, 100)
-        director.connect_queue(source, nap)
-        began = time.monotonic()
-        director.start()
-        say(len(nap.data), time.monotonic() - began < 2)
-        director.start(block=False)
-        gevent.sleep(0.01)
-        gevent.spawn(director.stop).join()
-        say(len(nap.data), director.is_running())
-        """
-    )
-    assert (status, lines) == (0, ["100 True", "200 False"])
-
-
-def test_signals_under_gevent(run_script):
-    status, lines = run_script(
-        "import gevent\n" + DRAIN.format(settings="", seconds=0.02), signal.SIGTERM
-    )
-    assert (status, lines) == (0, ["ready", "drained 20", "handlers True True"])

@@ -8,31 +8,7 @@ from hypothesis import strategies as st
 
 import compysition
 from compysition import Actor, Event
-from tests.flows import Collect, Forward, Source, quiet_director
-
-
-class Around(Actor):
-    """Sends an event on until it went around often enough; counts those that are done."""
-
-    def __init__(self, name, rounds=3, *args, **kwargs):
-        super().__init__(name, *args, **kwargs)
-        self.rounds = rounds
-        self.done = 0
-
-    def consume(self, event, *args, **kwargs):
-        event.data += 1
-        if event.data < self.rounds:
-            self.send_event(event)
-        else:
-            self.done += 1
-
-
-class Zeros(Source):
-    """Sends ``count`` events with the number 0."""
-
-    def produce(self):
-        for _ in range(self.count):
-            self.send_event(Event(data=0))
+from tests.flows import Around, Collect, Forward, Zeros, quiet_director
 
 
 def in_cycles(director):

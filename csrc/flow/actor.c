@@ -294,18 +294,16 @@ static PyObject *
 actor_block(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     CpsActor *self = (CpsActor *)op;
-    CpsWait *wait;
-    int status;
+    CpsWait *wait = cps_wait_new(self->state);
+    int status = 0;
 
-    if (self->loop_ended) {
-        Py_RETURN_NONE;
-    }
-    wait = cps_wait_new(self->state);
     if (wait == NULL) {
         return NULL;
     }
-    cps_list_append(&self->blockers, &wait->link);
-    status = cps_wait_park(wait, -1);
+    if (!self->loop_ended) {
+        cps_list_append(&self->blockers, &wait->link);
+        status = cps_wait_park(wait, -1);
+    }
     cps_wait_free(wait);
     return status < 0 ? NULL : Py_NewRef(Py_None);
 }

@@ -48,6 +48,7 @@ typedef struct {
     CpsDirectorPhase phase;
     CpsStopKind stop_kind;
     bool start_failed;      /* some actors never started: what waits for them will not be drained */
+    bool forked;            /* a fork made this copy of one that runs in the parent */
     CpsRuntime *rt;         /* borrowed and held; NULL while idle */
     CpsReady stop_ready;    /* the stop, in the ready ring of rt */
     CpsWait *stop_wait;     /* borrowed: what the stop waits on now, or NULL */

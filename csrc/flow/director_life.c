@@ -95,6 +95,7 @@ settle_fork(CpsDirector *self)
 {
     if (self->rt != NULL && self->rt->abandoned) {
         self->phase = CPS_DIRECTOR_IDLE;
+        self->forked = true;
         self->rt = NULL;
         self->stop_wait = NULL;
         self->ledger->on_quiet = NULL;
@@ -136,13 +137,15 @@ director_wait(CpsDirector *self)
 
     while (self->phase != CPS_DIRECTOR_IDLE && self->runs == run) {
         CpsWait *wait = cps_wait_new(self->state);
-        int result;
+        int result = 0;
 
         if (wait == NULL) {
             return -1;
         }
-        cps_list_append(&self->blockers, &wait->link);
-        result = cps_wait_park(wait, -1.0);
+        if (self->phase != CPS_DIRECTOR_IDLE && self->runs == run) {
+            cps_list_append(&self->blockers, &wait->link);
+            result = cps_wait_park(wait, -1.0);
+        }
         cps_wait_free(wait);
         if (result < 0) {
             return -1;
@@ -320,6 +323,11 @@ cps_director_start(PyObject *op, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     settle_fork(self);
+    if (self->forked) {
+        PyErr_SetString(PyExc_RuntimeError, "this director was running when the process was forked, and its events are "
+                                            "those of the parent: make another one here");
+        return NULL;
+    }
     if (self->phase != CPS_DIRECTOR_IDLE) {
         cps_log(self->logger, CPS_LOG_WARNING, NULL, "Director '%S' runs already", self->name);
     }

@@ -175,7 +175,7 @@ consume_broken_off(CpsActor *self, CpsWorker *worker, CpsFate *fate_p)
     }
     if (!PyErr_ExceptionMatches(PyExc_Exception)) {
         self->counters.errors++;
-        cps_runtime_raise_in_main(cps_runtime_peek());
+        cps_runtime_raise_in_main(cps_worker_runtime(worker)); /* not of the thread: this may be a fork's child */
         *fate_p = CPS_FATE_FAILED;
         return true;
     }

@@ -167,30 +167,39 @@ queue_raise_full(CpsQueue *queue)
     return -1;
 }
 
+/* Wait in line for room, and put *element_p (taken). Returns 1 when it was put, 0 when the time is over, or -1. */
+static int
+queue_wait_to_put(CpsQueue *queue, PyObject **element_p, double seconds)
+{
+    CpsWait *wait = cps_wait_new(queue->state);
+    int status;
+
+    if (wait == NULL) {
+        return -1;
+    }
+    status = cps_queue_offer(queue, element_p);
+    if (status == 0) {
+        wait->item = *element_p; /* the wait's; whoever makes room takes it */
+        *element_p = NULL;
+        cps_list_append(&queue->putters, &wait->link);
+        status = cps_wait_park(wait, seconds);
+        status = status < 0 ? -1 : status == 0;
+    }
+    cps_wait_free(wait);
+    return status;
+}
+
 int
 cps_queue_put(CpsQueue *queue, PyObject *element, double seconds)
 {
     PyObject *own = Py_NewRef(element);
     int status = cps_queue_offer(queue, &own);
-    CpsWait *wait;
 
-    if (status == 0 && seconds == 0) {
-        status = queue_raise_full(queue);
+    if (status == 0 && seconds != 0) {
+        status = queue_wait_to_put(queue, &own, seconds);
     }
-    if (status != 0) {
-        Py_XDECREF(own);
-        return status < 0 ? -1 : 0;
-    }
-    wait = cps_wait_new(queue->state);
-    if (wait == NULL) {
-        Py_DECREF(own);
-        return -1;
-    }
-    wait->item = own; /* the wait's; whoever makes room takes it */
-    cps_list_append(&queue->putters, &wait->link);
-    status = cps_wait_park(wait, seconds);
-    cps_wait_free(wait);
-    return status == 1 ? queue_raise_full(queue) : status;
+    Py_XDECREF(own);
+    return status > 0 ? 0 : status < 0 ? -1 : queue_raise_full(queue);
 }
 
 static void
@@ -412,15 +421,21 @@ queue_wait_for_element(CpsQueue *queue, double seconds)
 {
     CpsWait *wait = cps_wait_new(queue->state);
     PyObject *element;
-    int status;
+    int status = 0;
 
     if (wait == NULL) {
         return NULL;
     }
-    cps_list_append(&queue->getters, &wait->link);
-    status = cps_wait_park(wait, seconds);
-    element = wait->item;
-    wait->item = NULL;
+    element = cps_queue_take(queue);
+    if (element == NULL) {
+        cps_list_append(&queue->getters, &wait->link);
+        status = cps_wait_park(wait, seconds);
+        element = wait->item;
+        wait->item = NULL;
+    }
+    else {
+        cps_queue_left(queue);
+    }
     if (status < 0 && element != NULL) { /* it was handed over just before the exception came */
         queue_put_back(queue, element);
         element = NULL;
@@ -474,8 +489,10 @@ cps_queue_wait_until(CpsQueue *queue, CpsQueueTest reached, double seconds)
         if (wait == NULL) {
             return -1;
         }
-        cps_list_append(&queue->watchers, &wait->link);
-        status = cps_wait_park(wait, seconds < 0 ? -1 : end > now ? (double)(end - now) / 1e9 : 0);
+        if (!reached(queue)) {
+            cps_list_append(&queue->watchers, &wait->link);
+            status = cps_wait_park(wait, seconds < 0 ? -1 : end > now ? (double)(end - now) / 1e9 : 0);
+        }
         cps_wait_free(wait);
     }
     return status;

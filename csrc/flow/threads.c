@@ -142,18 +142,16 @@ task_parse_timeout(PyObject *timeout)
 static int
 task_wait(CpsTask *self, double seconds)
 {
-    CpsWait *wait;
-    int status;
+    CpsWait *wait = cps_wait_new(self->state);
+    int status = 0;
 
-    if (self->ended) {
-        return 0;
-    }
-    wait = cps_wait_new(self->state);
     if (wait == NULL) {
         return -1;
     }
-    cps_list_append(&self->joiners, &wait->link);
-    status = cps_wait_park(wait, seconds);
+    if (!self->ended) {
+        cps_list_append(&self->joiners, &wait->link);
+        status = cps_wait_park(wait, seconds);
+    }
     cps_wait_free(wait);
     return status;
 }

@@ -14,6 +14,7 @@ static const char RUNTIME_CAPSULE[] = "compysition._core._runtime";
 typedef struct {
     int epoll_fd, timer_fd;
     PyObject *watcher; /* owned: gevent's io watcher of epoll_fd */
+    PyObject *handle;  /* owned: what has the watcher's flag `ref`, whether it keeps the loop alive */
     PyObject *capsule; /* owned: leads the tick to the runtime; emptied at detach */
 } GeventHost;
 
@@ -67,7 +68,7 @@ gevent_tick(PyObject *capsule, PyObject *Py_UNUSED(ignored))
     }
     gevent_clear_timer(rt);
     status = cps_runtime_turn(rt, false);
-    if (PyCapsule_GetContext(capsule) == rt) { /* the turn may have ended the runtime */
+    if (PyCapsule_GetContext(capsule) == rt && !rt->abandoned) { /* the turn may have ended the runtime */
         gevent_arm(rt);
     }
     if (status < 0) {
@@ -107,6 +108,20 @@ gevent_open_descriptors(CpsRuntime *rt)
                                                                       : gevent_watch(data->epoll_fd, data->timer_fd);
 }
 
+/* With libuv, gevent's watchers share a handle for each descriptor, and their own `ref` does nothing. Returns 0 or -1. */
+static int
+gevent_find_handle(GeventHost *data)
+{
+    PyObject *name = PyUnicode_FromString("_watcher_ref");
+    int found = name == NULL ? -1 : PyObject_GetOptionalAttr(data->watcher, name, &data->handle);
+
+    Py_XDECREF(name);
+    if (found == 0) {
+        data->handle = Py_NewRef(data->watcher);
+    }
+    return found < 0 ? -1 : 0;
+}
+
 /* Start watcher = hub.loop.io(epoll_fd, READ) with our tick. */
 static int
 gevent_start_watcher(CpsRuntime *rt)
@@ -126,13 +141,10 @@ gevent_start_watcher(CpsRuntime *rt)
     if (data->watcher != NULL) {
         result = PyObject_CallMethod(data->watcher, "start", "O", tick);
     }
-    if (result != NULL) {
-        Py_SETREF(result, PyObject_SetAttrString(data->watcher, "ref", Py_False) < 0 ? NULL : Py_NewRef(Py_None));
-    }
     Py_XDECREF(tick);
     Py_XDECREF(loop);
     Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
+    return result == NULL || gevent_find_handle(data) < 0 ? -1 : PyObject_SetAttrString(data->handle, "ref", Py_False);
 }
 
 static void
@@ -145,6 +157,7 @@ gevent_free(GeventHost *data)
         close(data->timer_fd);
     }
     Py_XDECREF(data->watcher);
+    Py_XDECREF(data->handle);
     Py_XDECREF(data->capsule);
     PyMem_Free(data);
 }
@@ -180,7 +193,10 @@ gevent_call_watcher(GeventHost *data, const char *method)
 {
     PyObject *result = PyObject_CallMethod(data->watcher, method, NULL);
 
-    if (result == NULL) {
+    if (result == NULL && PyErr_ExceptionMatches(PyExc_ValueError)) {
+        PyErr_Clear(); /* the script has destroyed that loop already */
+    }
+    else if (result == NULL) {
         PyErr_WriteUnraisable(data->watcher);
     }
     Py_XDECREF(result);
@@ -210,9 +226,12 @@ gevent_kick(CpsRuntime *rt)
 static void
 gevent_keep_alive(CpsRuntime *rt, bool alive)
 {
-    if (PyObject_SetAttrString(gevent_data(rt)->watcher, "ref", alive ? Py_True : Py_False) < 0) {
-        PyErr_WriteUnraisable(gevent_data(rt)->watcher);
+    PyObject *exc = PyErr_GetRaisedException(); /* owned; what the caller is about to raise */
+
+    if (PyObject_SetAttrString(gevent_data(rt)->handle, "ref", alive ? Py_True : Py_False) < 0) {
+        cps_runtime_raise_in_main(rt); /* a signal handler's: with libuv that was Python code */
     }
+    PyErr_SetRaisedException(exc); /* steals */
 }
 
 const CpsHost cps_host_gevent = {

@@ -9,7 +9,7 @@ native_hub(PyObject *capsule, PyObject *Py_UNUSED(ignored))
 {
     CpsRuntime *rt = PyCapsule_GetPointer(capsule, RUNTIME_CAPSULE);
 
-    while (!rt->closing) {
+    while (!rt->closing && !rt->abandoned) {
         if (cps_runtime_turn(rt, true) < 0) {
             return NULL;
         }

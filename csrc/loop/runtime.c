@@ -137,6 +137,29 @@ runtime_unused(const CpsRuntime *rt)
            cps_list_empty(&rt->main_waits) && cps_list_empty(&rt->completions);
 }
 
+static void
+runtime_on_thread_end(PyObject *Py_UNUSED(capsule))
+{
+    cps_runtime_close_unused();
+}
+
+/* A runtime that only served waits of this thread has no user to close it: the end of the thread does. Returns 0 or -1. */
+static int
+runtime_end_with_thread(void)
+{
+    PyObject *dict = PyThreadState_GetDict(); /* borrowed; NULL without an exception: no Python thread */
+    PyObject *key = PyUnicode_FromString("compysition._core._runtime");
+    PyObject *capsule = key == NULL ? NULL : PyCapsule_New(&runtimes, NULL, runtime_on_thread_end);
+    PyObject *kept = capsule == NULL || dict == NULL ? NULL : PyDict_SetDefault(dict, key, capsule); /* borrowed */
+
+    if (kept != NULL && kept != capsule) {
+        PyCapsule_SetDestructor(capsule, NULL); /* an earlier runtime of the thread has left one */
+    }
+    Py_XDECREF(key);
+    Py_XDECREF(capsule);
+    return kept == NULL && PyErr_Occurred() ? -1 : 0;
+}
+
 CpsRuntime *
 cps_runtime_get(CpsState *state)
 {
@@ -146,7 +169,7 @@ cps_runtime_get(CpsState *state)
         runtime_free(rt);
         rt = NULL;
     }
-    if (rt == NULL) {
+    if (rt == NULL && runtime_end_with_thread() == 0) {
         rt = cps_runtime_of_thread = runtime_new(state);
     }
     return rt;
@@ -252,6 +275,13 @@ runtime_run_timers(CpsRuntime *rt)
     cps_list_splice(&rt->wakes, &rt->resuming);
 }
 
+/* After every switch: the runtime may have been closed by whoever was resumed, or this may be a fork's child now. */
+static bool
+runtime_goes_on(const CpsRuntime *rt)
+{
+    return !rt->closing && !rt->abandoned;
+}
+
 /* Resume those that were woken before this call; those woken meanwhile have their turn next time. */
 static int
 runtime_resume(CpsRuntime *rt)
@@ -259,7 +289,7 @@ runtime_resume(CpsRuntime *rt)
     CpsLink *link;
 
     cps_list_splice(&rt->resuming, &rt->wakes);
-    while (!rt->closing && (link = cps_list_pop(&rt->resuming)) != NULL) {
+    while (runtime_goes_on(rt) && (link = cps_list_pop(&rt->resuming)) != NULL) {
         if (cps_worker_resume(rt, CPS_CONTAINER(link, CpsWait, wake_link)->fiber) < 0) {
             return -1;
         }
@@ -298,7 +328,7 @@ runtime_run_ready(CpsRuntime *rt)
     rt->slice_end = uv_hrtime() + SLICE_NS;
     rt->slice_budget = SLICE_EVENTS;
     rt->slice_over = false;
-    while (!rt->slice_over && !cps_list_empty(&rt->ready) && !rt->closing && !rt->abandoned) {
+    while (!rt->slice_over && !cps_list_empty(&rt->ready) && runtime_goes_on(rt)) {
         if (cps_worker_drain(rt) < 0) {
             return -1;
         }
@@ -356,8 +386,18 @@ runtime_poll(CpsRuntime *rt, bool may_block)
     }
 }
 
+int
+cps_runtime_leave(CpsRuntime *rt)
+{
+    if (rt->pending_error == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "a forked child has no running pipeline: end it with os._exit()");
+        cps_runtime_raise_in_main(rt);
+    }
+    return runtime_throw_in_main(rt);
+}
+
 /* What a turn does before it polls. What is raised in the main waiter comes before wakes: the waiter may be among those woken, and
- * would go on as if nothing had happened. After every switch the runtime may have been closed by whoever was resumed. */
+ * would go on as if nothing had happened. */
 static int
 runtime_run(CpsRuntime *rt)
 {
@@ -366,12 +406,8 @@ runtime_run(CpsRuntime *rt)
     if (rt->has_doomed) {
         cps_workers_end_doomed(rt);
     }
-    if (runtime_throw_in_main(rt) < 0 || (!rt->closing && runtime_resume(rt) < 0) ||
-        (!rt->closing && runtime_run_ready(rt) < 0)) {
-        return -1;
-    }
-    if (rt->abandoned) {
-        PyErr_SetString(PyExc_RuntimeError, "a forked child has no running pipeline: end it with os._exit()");
+    if ((runtime_goes_on(rt) && runtime_throw_in_main(rt) < 0) || (runtime_goes_on(rt) && runtime_resume(rt) < 0) ||
+        (runtime_goes_on(rt) && runtime_run_ready(rt) < 0)) {
         return -1;
     }
     return 0;
@@ -384,7 +420,7 @@ cps_runtime_turn(CpsRuntime *rt, bool may_block)
 
     rt->in_turn = true;
     status = runtime_run(rt);
-    if (status == 0 && !rt->closing) {
+    if (status == 0 && runtime_goes_on(rt)) {
         runtime_poll(rt, may_block);
         if (PyErr_CheckSignals() < 0) {
             cps_runtime_raise_in_main(rt);

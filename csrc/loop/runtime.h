@@ -156,6 +156,10 @@ void cps_runtime_unraisable(PyObject *source);
 /* Have the function called, with NULL as self, when the interpreter exits. Returns 0, or -1 with an exception set. */
 int cps_call_at_exit(PyMethodDef *definition);
 
+/* A worker has ended its node in a fork's child: nothing is left to do there. Raise what the node raised, or RuntimeError, where
+ * cps_runtime_raise_in_main does, which would otherwise wait for ever. Returns as cps_fiber_switch. */
+int cps_runtime_leave(CpsRuntime *rt);
+
 int cps_runtime_setup(PyObject *module, CpsState *state);
 
 #endif

@@ -101,7 +101,7 @@ wait_on_timeout(CpsTimer *Py_UNUSED(timer), void *context)
 static void
 wait_enter_main(CpsWait *wait)
 {
-    if (!cps_worker_check(wait->rt->state, wait->fiber)) {
+    if (!cps_worker_check(wait->rt, wait->fiber)) {
         cps_list_append(&wait->rt->main_waits, &wait->main_link);
         wait->rt->host->keep_alive(wait->rt, true);
     }

@@ -19,7 +19,8 @@ typedef struct CpsWait {
     bool timed_out;
 } CpsWait;
 
-/* A wait for the running fiber (or thread, when this thread has no runtime). New, or NULL with an exception set. */
+/* A wait for the running fiber (or thread, when this thread has no runtime). It may run Python code and so let other threads run:
+ * make the wait first, then look whether there is something to wait for. New, or NULL with an exception set. */
 CpsWait *cps_wait_new(CpsState *state);
 
 /* Give it back, out of every list. The item goes, too. */

@@ -94,7 +94,11 @@ worker_run(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     for (;;) {
         worker_drain_ring(self);
-        if (self->ending || self->rt->closing || self->rt->idle_count >= WORKER_POOL_LIMIT || worker_rest(self) < 0) {
+        if (self->rt->abandoned && cps_runtime_leave(self->rt) < 0) {
+            PyErr_WriteUnraisable((PyObject *)self);
+        }
+        if (self->ending || self->rt->closing || self->rt->abandoned || self->rt->idle_count >= WORKER_POOL_LIMIT ||
+            worker_rest(self) < 0) {
             break;
         }
     }
@@ -107,6 +111,19 @@ void
 cps_worker_end_soon(CpsWorker *worker)
 {
     worker->ending = true;
+}
+
+/* In a fork's child the code of a consume goes on in a worker of the parent's runtime. */
+bool
+cps_worker_check(const CpsRuntime *rt, PyObject *fiber)
+{
+    return Py_IS_TYPE(fiber, rt->state->types.Worker) && ((CpsWorker *)fiber)->rt == rt;
+}
+
+CpsRuntime *
+cps_worker_runtime(CpsWorker *worker)
+{
+    return worker->rt;
 }
 
 CpsDelivery *
@@ -129,7 +146,7 @@ cps_worker_current(CpsRuntime *rt)
         PyErr_Clear();
         return NULL;
     }
-    if (cps_worker_check(rt->state, (PyObject *)current)) {
+    if (cps_worker_check(rt, (PyObject *)current)) {
         worker = (CpsWorker *)current;
     }
     Py_DECREF(current);
@@ -166,7 +183,7 @@ worker_take(CpsRuntime *rt)
 static int
 worker_switch(CpsRuntime *rt, PyObject *fiber)
 {
-    CpsWorker *worker = cps_worker_check(rt->state, fiber) ? (CpsWorker *)fiber : NULL;
+    CpsWorker *worker = cps_worker_check(rt, fiber) ? (CpsWorker *)fiber : NULL;
     int status;
 
     rt->running = worker;

@@ -15,11 +15,8 @@ typedef struct {
 
 int cps_worker_setup(PyObject *module, CpsState *state);
 
-static inline bool
-cps_worker_check(CpsState *state, PyObject *fiber)
-{
-    return Py_IS_TYPE(fiber, state->types.Worker);
-}
+/* Whether `fiber` is a worker of this runtime. */
+bool cps_worker_check(const CpsRuntime *rt, PyObject *fiber);
 
 /* From the hub: let a pooled or new worker drain the ready ring until the slice is over, the ring is empty or it blocks.
  * Returns 0, or -1 with an exception set. */
@@ -30,6 +27,9 @@ int cps_worker_resume(CpsRuntime *rt, PyObject *fiber);
 
 /* The worker that runs now, or NULL when the running greenlet is none. Borrowed. */
 CpsWorker *cps_worker_current(CpsRuntime *rt);
+
+/* The runtime it belongs to. Borrowed. */
+CpsRuntime *cps_worker_runtime(CpsWorker *worker);
 
 /* What the worker consumes; lives as long as the worker. */
 CpsDelivery *cps_worker_delivery(CpsWorker *worker);
