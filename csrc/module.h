@@ -65,6 +65,13 @@
     X(send_error)                \
     X(register_consumer)         \
     X(convert)                   \
+    X(rescue)                    \
+    X(max_rescue)                \
+    X(blocking_consume)          \
+    X(pool)                      \
+    X(logger)                    \
+    X(threads)                   \
+    X(blockdiag_config)          \
     X(origin)                    \
     X(origin_queue)              \
     X(pre_hook)                  \

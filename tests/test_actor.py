@@ -92,6 +92,16 @@ def test_attributes_of_a_script_may_have_any_name():
     assert Sized("a", 7).size == 4
 
 
+def test_attributes_of_a_class_hide_no_arguments():
+    class Named(Calling):
+        name = size = rescue = pool = "of the class"
+        blockdiag_config = None
+
+    actor = Named("given", None, 3)
+    assert (actor.name, actor.size, actor.rescue) == ("given", 3, False)
+    assert isinstance(actor.pool, QueuePool) and actor.blockdiag_config == {"shape": "box"}
+
+
 def test_an_actor_may_get_another_logger():
     actor = Calling("a")
     actor.logger = Logger("b", actor.pool.logs)

@@ -794,3 +794,35 @@ def test_properties_look_like_properties():
         HttpEvent.status.fset(Event(), 200)
     with pytest.raises(AttributeError):
         del Event().data
+
+
+def test_attributes_of_a_class_hide_no_arguments():
+    class Order(HttpEvent):
+        service = "orders"
+        method = "NONE"
+        headers = None
+
+    made = Order({"a": 1}, 404, {"REQUEST_METHOD": "PUT"}, service="other")
+    for event in (made, made.clone()):
+        assert (event.service, event.method, event.headers) == ("other", "PUT", {"a": 1})
+    assert (Order().service, Order().headers) == ("default", {})
+
+
+def test_setters_of_a_class_are_called_by_the_constructor():
+    class Upper(HttpEvent):
+        @property
+        def service(self):
+            return self.__dict__["own"]
+
+        @service.setter
+        def service(self, value):
+            self.own = value.upper()
+
+        @HttpEvent.status.setter
+        def status(self, value):
+            HttpEvent.status.fset(self, (value[0], "Mine"))
+
+    made = Upper(service="orders", status=404)
+    assert (made.service, made.own, made.status) == ("ORDERS", "ORDERS", (404, "Mine"))
+    assert "service" not in vars(made)
+    assert made.clone().service == "ORDERS"

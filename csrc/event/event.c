@@ -10,6 +10,7 @@
 #include "event/lookup.h"
 #include "event/property.h"
 #include "event/xmlevent.h"
+#include "overridden.h"
 
 #include <time.h>
 
@@ -99,6 +100,14 @@ event_init_attributes(CpsState *state, CpsEvent *self, PyObject *kwargs)
     return 0;
 }
 
+static int
+event_set_overridden(CpsState *state, PyObject *event)
+{
+    PyObject *const names[] = {state->names.meta_id, state->names.service, state->names.created};
+
+    return cps_set_overridden(event, state->types.Event, names, Py_ARRAY_LENGTH(names));
+}
+
 int
 cps_event_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
@@ -115,7 +124,7 @@ cps_event_init(PyObject *op, PyObject *args, PyObject *kwargs)
     }
     Py_XSETREF(self->meta_id, meta_id == Py_None ? NULL : Py_NewRef(meta_id));
     Py_XSETREF(self->service, service == Py_None ? NULL : Py_NewRef(service));
-    if (kwargs != NULL && event_init_attributes(state, self, kwargs) < 0) {
+    if (event_set_overridden(state, op) < 0 || (kwargs != NULL && event_init_attributes(state, self, kwargs) < 0)) {
         return -1;
     }
     if (PyObject_SetAttr(op, state->names.data, data) < 0) {

@@ -21,12 +21,17 @@ cps_event_slot_names(CpsState *state, PyObject *event)
     return slotnames == NULL ? NULL : PyObject_CallOneArg(slotnames, (PyObject *)Py_TYPE(event));
 }
 
+/* Nothing for a name that the class has as a property of its own: that keeps its value under another name. */
 static int
 add_attribute(PyObject *properties, PyObject *event, PyObject *name)
 {
-    PyObject *value;
-    int result = PyObject_GetOptionalAttr(event, name, &value);
+    PyObject *descriptor = _PyType_Lookup(Py_TYPE(event), name), *value; /* borrowed, new */
+    int result;
 
+    if (descriptor != NULL && PyObject_TypeCheck(descriptor, &PyProperty_Type)) {
+        return 0;
+    }
+    result = PyObject_GetOptionalAttr(event, name, &value);
     if (value != NULL) {
         result = PyDict_SetItem(properties, name, value);
         Py_DECREF(value);

@@ -3,6 +3,7 @@
 #include "event/format.h"
 #include "event/httpstatus.h"
 #include "event/property.h"
+#include "overridden.h"
 
 /* ---- the part ---- */
 
@@ -333,6 +334,15 @@ rest_arguments(CpsState *state, PyObject **args_p, PyObject **kwargs_p)
 }
 
 static int
+http_set_overridden(CpsState *state, PyObject *event)
+{
+    PyObject *const names[] = {state->names.headers, state->names.status, state->names.environment,
+                               state->names.method};
+
+    return cps_set_overridden(event, state->types.HttpEvent, names, Py_ARRAY_LENGTH(names));
+}
+
+static int
 http_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     CpsState *state = cps_state_of(self);
@@ -353,7 +363,7 @@ http_init(PyObject *self, PyObject *args, PyObject *kwargs)
         return -1;
     }
     if (http_init_environment(state, part, environment) < 0 || http_set_status(self, status, NULL) < 0 ||
-        rest_arguments(state, &args, &kwargs) < 0) {
+        http_set_overridden(state, self) < 0 || rest_arguments(state, &args, &kwargs) < 0) {
         return -1;
     }
     result = cps_event_init(self, args, kwargs);

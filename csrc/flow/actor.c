@@ -7,6 +7,7 @@
 #include "flow/threads.h"
 #include "loop/fiber.h"
 #include "loop/worker.h"
+#include "overridden.h"
 
 static const Py_ssize_t DEFAULT_CONCURRENCY = 1000; /* a blocked consume costs some 10 KiB */
 static const double DRAIN_SECONDS = 10;             /* how long stop() of a single actor waits for what is queued */
@@ -561,6 +562,17 @@ actor_positional(PyObject *args, Py_ssize_t index)
     return PyTuple_GET_SIZE(args) > index ? PyTuple_GET_ITEM(args, index) : NULL;
 }
 
+static int
+actor_set_overridden(CpsActor *self)
+{
+    CpsState *state = self->state;
+    PyObject *const names[] = {state->names.name,       state->names.size,    state->names.rescue,
+                               state->names.max_rescue, state->names.pool,    state->names.blocking_consume,
+                               state->names.logger,     state->names.threads, state->names.blockdiag_config};
+
+    return cps_set_overridden((PyObject *)self, state->types.Actor, names, Py_ARRAY_LENGTH(names));
+}
+
 int
 cps_actor_init(CpsActor *self, const CpsActorOps *ops, PyObject *args, PyObject *kwargs)
 {
@@ -589,7 +601,7 @@ cps_actor_init(CpsActor *self, const CpsActorOps *ops, PyObject *args, PyObject 
         return -1;
     }
     self->max_rescue = (long)max_rescue;
-    return actor_make_parts(self);
+    return actor_make_parts(self) < 0 ? -1 : actor_set_overridden(self);
 }
 
 static int
