@@ -803,8 +803,8 @@ def test_attributes_of_a_class_hide_no_arguments():
         headers = None
 
     made = Order({"a": 1}, 404, {"REQUEST_METHOD": "PUT"}, service="other")
-    for event in (made, made.clone()):
-        assert (event.service, event.method, event.headers) == ("other", "PUT", {"a": 1})
+    for one in (made, made.clone()):
+        assert (one.service, one.method, one.headers) == ("other", "PUT", {"a": 1})
     assert (Order().service, Order().headers) == ("default", {})
 
 
