@@ -207,11 +207,13 @@ cps_event_alloc(CpsState *state, PyTypeObject *type)
     return (PyObject *)self;
 }
 
-/* Keep the memory of a dead event. Returns false, doing nothing, when there is enough already. */
+/* Keep the memory of a dead event. Returns false, doing nothing, when there is enough already. At the end of the interpreter the
+ * type may have lost its module, which PyType_GetModuleState would call an error. */
 static bool
 event_recycle(CpsEvent *self, PyTypeObject *type)
 {
-    CpsState *state = event_is_recycled(type) ? PyType_GetModuleState(type) : NULL;
+    PyObject *module = event_is_recycled(type) ? ((PyHeapTypeObject *)type)->ht_module : NULL; /* borrowed */
+    CpsState *state = module == NULL ? NULL : PyModule_GetState(module);
 
     if (state == NULL || state->free_event_count >= FREE_EVENTS_LIMIT) {
         return false;
