@@ -684,7 +684,9 @@ def test_importing_events_does_not_load_what_is_needed_later():
 
 def test_an_event_that_dies_after_its_module():
     """At the end of the interpreter, in a cycle."""
-    code = "from compysition.event import LogEvent; e = LogEvent(20, 'x', 'y'); e.e = e; del LogEvent"
+    code = (
+        "from compysition.event import LogEvent; e = LogEvent(20, 'x', 'y'); e.e = e; del LogEvent"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib import resources
@@ -18,9 +19,9 @@ def run(command, **environment):
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
-def configure(tmp_path, python, **environment):
-    command = ["cmake", "-S", ROOT, "-B", tmp_path / "build", f"-DPython_EXECUTABLE={python}"]
-    done = run(command, **environment)
+def configure(tmp_path, python, *options, **environment):
+    command = [shutil.which("cmake"), "-S", ROOT, "-B", tmp_path / "build"]
+    done = run([*command, f"-DPython_EXECUTABLE={python}", *options], **environment)
     assert done.returncode != 0
     return done.stderr
 
@@ -58,6 +59,13 @@ def test_a_missing_xml_library_is_named_with_its_command(tmp_path, present, pack
         (tmp_path / f"{name}.pc").write_text(description)
     message = configure(tmp_path, sys.executable, PKG_CONFIG_LIBDIR=str(tmp_path))
     assert f"    apt-get install {package}\n" in message
+
+
+def test_a_missing_compiler_is_named_with_its_command(tmp_path):
+    only_path = ["-DCMAKE_FIND_USE_CMAKE_SYSTEM_PATH=OFF", "-DCMAKE_MAKE_PROGRAM=true"]
+    message = configure(tmp_path, sys.executable, *only_path, PATH=str(tmp_path), CC="no-such")
+    assert "A C compiler not found" in message
+    assert "    apt-get install build-essential\n" in message
 
 
 def test_a_missing_greenlet_is_named_with_its_command(tmp_path):
