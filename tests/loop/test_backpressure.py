@@ -66,3 +66,22 @@ def test_RULE_5_a_cycle_of_size_one_and_concurrency_one(others, blocks):
     queues = director.stats()["queues"]
     assert queues["source.around -> around.source"]["highest"] == 1
     assert max(queue["highest"] for queue in queues.values() if queue["in_cycle"]) == 1
+
+
+def test_RULE_5_an_actor_sends_more_into_its_cycle_than_the_queue_holds():
+    """Nobody but itself could make room."""
+
+    class Split(Around):
+        def consume(self, event, *args, **kwargs):
+            super().consume(event)
+            if event.data < self.rounds:
+                self.send_event(event)
+
+    director = quiet_director(size=1, concurrency=1, stop_timeout=20)
+    source = director.register_actor(Zeros, "source", 3)
+    split = director.register_actor(Split, "split", 5)
+    director.connect_queue(source, split)
+    director.connect_queue(split, split)
+    director.start(block=False)
+    director.stop()
+    assert split.done == 3 * 2**4
