@@ -192,6 +192,13 @@ def test_text_that_is_no_unicode_is_refused():
         XMLEvent(data="<a>\ud800</a>")
 
 
+def test_libxml2_prints_nothing(capfd):
+    XMLEvent(data="<!DOCTYPE a [<!ENTITY lt '&#60;'>]><a/>")  # reported to nobody in particular
+    with pytest.raises(InvalidEventDataModification):
+        XMLEvent(data="<a><b></a>")
+    assert capfd.readouterr() == ("", "")
+
+
 # ---- safety ----
 
 

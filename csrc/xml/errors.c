@@ -1,5 +1,7 @@
 #include "xml/errors.h"
 
+#include <libxml/globals.h>
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -110,4 +112,24 @@ cps_xml_errors_on_report(void *errors, CpsXmlReport report)
                   .domain = report->domain,
                   .code = report->code,
               });
+}
+
+static void
+drop_report(void *context, CpsXmlReport report)
+{
+}
+
+CpsXmlReporter
+cps_xml_errors_mute(void)
+{
+    CpsXmlReporter previous = {xmlStructuredError, xmlStructuredErrorContext};
+
+    xmlSetStructuredErrorFunc(NULL, (xmlStructuredErrorFunc)drop_report);
+    return previous;
+}
+
+void
+cps_xml_errors_unmute(CpsXmlReporter previous)
+{
+    xmlSetStructuredErrorFunc(previous.context, previous.function);
 }

@@ -44,6 +44,16 @@ typedef const xmlError *CpsXmlReport;
 typedef xmlError *CpsXmlReport;
 #endif
 
+/* What libxml2 reports to nobody in particular would be printed: it is dropped in this thread from mute to unmute, which go in pairs
+ * within one function. (lxml, which may share the library, sets the same handler for its own calls.) */
+typedef struct {
+    xmlStructuredErrorFunc function;
+    void *context;
+} CpsXmlReporter;
+
+CpsXmlReporter cps_xml_errors_mute(void);
+void cps_xml_errors_unmute(CpsXmlReporter previous);
+
 /* An xmlStructuredErrorFunc whose data is a CpsXmlErrors: for xmlSchemaSetValidStructuredErrors and its like. */
 void cps_xml_errors_on_report(void *errors, CpsXmlReport report);
 

@@ -143,6 +143,7 @@ cps_xml_parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
     xmlParserCtxt *context;
     xmlSAXHandler *handlers;
     Parsing parsing;
+    CpsXmlReporter reporter;
     xmlDoc *tree;
     CpsXmlDocument *document;
 
@@ -162,7 +163,9 @@ cps_xml_parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
     parsing.handlers = *handlers;
     parsing.errors = errors;
     context->sax = &parsing.handlers;
+    reporter = cps_xml_errors_mute();
     tree = parse_in(context, text, length, flags);
+    cps_xml_errors_unmute(reporter);
     if (tree != NULL && (!context->wellFormed || cps_xml_errors_failed(errors))) {
         xmlFreeDoc(tree);
         tree = NULL;
