@@ -424,7 +424,7 @@ add_parts(Builder *builder, xmlNode *element, PyObject *items, Part part, int de
 
     for (Py_ssize_t i = 0; result == 0 && i < PyList_GET_SIZE(items); i++) {
         PyObject *item = PyList_GET_ITEM(items, i);
-        const char *utf8;
+        const char *utf8 = NULL;
 
         if (part_of(PyTuple_GET_ITEM(item, 0), &utf8) == (int)part) {
             result = add_part(builder, element, part, utf8, item, depth);
