@@ -46,7 +46,7 @@ ascii_space(char c)
 static PyObject *
 text_stripped(CpsState *state, Text *self)
 {
-    const char *start = self->text, *end = self->text + self->length;
+    const char *start = self->length == 0 ? "" : self->text, *end = start + self->length; /* text may be NULL */
     PyObject *text;
     Py_ssize_t length;
 
