@@ -54,7 +54,8 @@ def xml_text(data):
         expected = etree.fromstring(given)
     except (ValueError, etree.XMLSyntaxError):
         return  # lxml refuses a str that names an encoding; its libxml2 may be another than ours
-    assert same_tree(event.data, expected)
+    with contextlib.suppress(etree.C14NError):  # it knows no relative names of namespaces
+        assert same_tree(event.data, expected)
 
 
 @target(random_seeds)
