@@ -31,6 +31,9 @@ MEASURES = {
     "life:import_time": ("native",),
     "life:starts_and_stops": HOSTS,
     "life:idle": HOSTS,
+    "xmldata:text": ("native",),
+    "xmldata:dicts": ("native",),
+    "xmldata:crossing": ("native",),
     "soak:soak": ("native",),
 }
 

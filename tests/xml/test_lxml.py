@@ -5,17 +5,16 @@ import os
 import pathlib
 import subprocess
 import sys
-import sysconfig
 
 import pytest
 from lxml import etree
 
 from compysition import _core
 from compysition.event import JSONEvent, XMLEvent
+from tests.lxmls import environment_with, other_lxml
 
 ROOT = pathlib.Path(__file__).parents[2]
 SUBPROCESS = "COMPYSITION_TEST_OTHER_LXML"
-DEBIAN = pathlib.Path("/usr/lib/python3/dist-packages/lxml")
 
 
 def address(library):
@@ -114,26 +113,13 @@ def test_entity_references_of_python():
             made.data_string()
 
 
-def other_lxml():
-    """A folder with the lxml that is not in use here, or None."""
-    name = "etree" + sysconfig.get_config_var("EXT_SUFFIX")
-    debian = DEBIAN if (DEBIAN / name).exists() else None
-    wheel = pathlib.Path(sysconfig.get_path("platlib")) / "lxml"
-    here = pathlib.Path(etree.__file__).parent.resolve()
-    others = [path for path in (debian, wheel) if path is not None and (path / name).exists()]
-    return next((path for path in others if path.resolve() != here), None)
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(SUBPROCESS in os.environ, reason="these are the tests with the other lxml")
 def test_all_xml_tests_pass_with_the_other_lxml(tmp_path):
-    """Debian's lxml uses the system's libxml2, PyPI's wheels have one of their own."""
     other = other_lxml()
     if other is None:
         pytest.skip("there is only one lxml for this Python")
-    (tmp_path / "lxml").symlink_to(other)
-    paths = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), SUBPROCESS: "1"}
+    environment = {**environment_with(other, tmp_path), SUBPROCESS: "1"}
     check = (
         "import sys, lxml.etree; from compysition import _core; print(_core._lxml_shares_trees())"
     )
