@@ -1,5 +1,6 @@
 """The C core of compysition."""
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,6 +10,8 @@ from typing import Any, ClassVar, Final, Self, TypeVar, final
 from typing_extensions import disjoint_base
 
 _E = TypeVar("_E", bound=Event)
+_Path = str | bytes | os.PathLike[str]
+_Paths = _Path | Iterable[_Path]
 
 # ---- errors ----
 
@@ -438,6 +441,37 @@ class EventLogger(Actor):
         **kwargs: Any,
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
+class XSLT(Actor):
+    def __init__(
+        self,
+        name: str,
+        xslt: _Path | None = None,
+        parameters: Mapping[str, object] | None = None,
+        allowed_paths: _Paths | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, /, *args: object, **kwargs: object) -> None: ...
+    def transform(self, element: Any, /) -> Any: ...
+    @property
+    def template(self) -> Any: ...
+
+@disjoint_base
+class XSD(Actor):
+    @property
+    def schema(self) -> _Path | None: ...
+    def __init__(
+        self,
+        name: str,
+        xsd: _Path | None = None,
+        allowed_paths: _Paths | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, /, *args: object, **kwargs: object) -> None: ...
+    def process_error(self, message: list[str], event: Event) -> None: ...
 
 class FlowController(Actor):
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None: ...

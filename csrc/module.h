@@ -56,6 +56,8 @@
     X(EventRouter)                      \
     X(SimpleRouter)                     \
     X(HTTPMethodEventRouter)            \
+    X(XSLT)                             \
+    X(XSD)                              \
     X(Director)
 
 /* Names that are looked up often, interned once. */
@@ -140,6 +142,7 @@
     X(set_next_filter)           \
     X(set_filter)                \
     X(process_no_match)          \
+    X(transform)                 \
     X(strip)                     \
     X(root)                      \
     X(jsonified_envelope)        \

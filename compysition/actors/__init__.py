@@ -29,11 +29,17 @@ from compysition.actors.null import Null
 from compysition.actors.redactedfilelogger import RedactedFileLogger
 from compysition.actors.stdout import STDOUT
 from compysition.actors.testevent import TestEvent
+from compysition.actors.transformer import Transformer
+from compysition.actors.xmlvalidator import XMLValidator
+from compysition.actors.xsd import XSD
+from compysition.actors.xslt import XSLT
 
 HTTPJSONEventAttributeModifier = HTTPJSONAttributeModifier  # its name in 1.1
 
 __all__ = [
     "STDOUT",
+    "XSD",
+    "XSLT",
     "CronEventGenerator",
     "Data",
     "EventAttributeLookupModifier",
@@ -58,4 +64,6 @@ __all__ = [
     "RedactedFileLogger",
     "SimpleRouter",
     "TestEvent",
+    "Transformer",
+    "XMLValidator",
 ]

@@ -1,23 +1,23 @@
 /* The built-in actors, in the order of their set-up: a type comes after its base. */
 #include "actors/actors.h"
-
 #include "actors/filter.h"
+
+static int (*const setups[])(PyObject *module, CpsState *state) = {
+    cps_null_setup,          cps_stdout_setup,       cps_eventlogger_setup,  cps_flowcontroller_setup,
+    cps_modifier_setup,      cps_schedule_setup,     cps_generator_setup,    cps_cron_setup,
+    cps_testevent_setup,     cps_logfile_setup,      cps_filelogger_setup,   cps_redact_setup,
+    cps_filter_setup,        cps_jsonfilter_setup,   cps_router_setup,       cps_simplerouter_setup,
+    cps_methodrouter_setup,  cps_jsonmodifier_setup, cps_datamodifier_setup, cps_aggregator_setup,
+    cps_jsonvalidator_setup, cps_xslt_setup,         cps_xsd_setup,
+};
 
 int
 cps_actors_setup(PyObject *module, CpsState *state)
 {
-    if (cps_null_setup(module, state) < 0 || cps_stdout_setup(module, state) < 0 ||
-        cps_eventlogger_setup(module, state) < 0 || cps_flowcontroller_setup(module, state) < 0 ||
-        cps_modifier_setup(module, state) < 0 || cps_schedule_setup(module, state) < 0 ||
-        cps_generator_setup(module, state) < 0 || cps_cron_setup(module, state) < 0 ||
-        cps_testevent_setup(module, state) < 0 || cps_logfile_setup(module, state) < 0 ||
-        cps_filelogger_setup(module, state) < 0 || cps_redact_setup(module, state) < 0 ||
-        cps_filter_setup(module, state) < 0 || cps_jsonfilter_setup(module, state) < 0 ||
-        cps_router_setup(module, state) < 0 || cps_simplerouter_setup(module, state) < 0 ||
-        cps_methodrouter_setup(module, state) < 0 || cps_jsonmodifier_setup(module, state) < 0 ||
-        cps_datamodifier_setup(module, state) < 0 || cps_aggregator_setup(module, state) < 0 ||
-        cps_jsonvalidator_setup(module, state) < 0) {
-        return -1;
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < Py_ARRAY_LENGTH(setups); i++) {
+        status = setups[i](module, state);
     }
-    return 0;
+    return status;
 }

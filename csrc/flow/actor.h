@@ -86,6 +86,7 @@ struct CpsActor {
     CpsList retries;              /* rescued events that wait for their second; see failed.c */
     CpsList jobs;                 /* CpsJob.link */
     int jobs_running;             /* those that the thread pool has */
+    uint64_t work_ns;             /* what their work takes, on the average of late; 0: unknown */
     long max_rescue;
     bool blocking_consume, rescue;
     bool c_consume;          /* ops->consume is what runs */

@@ -2,6 +2,35 @@
 
 #include "loop/offload.h"
 
+enum {
+    SHORT_NS = 20 * 1000,       /* work shorter than that costs more to hand over than to do */
+    HELP_NS = 500 * 1000,       /* the loop's thread does no longer work itself */
+    ALONE_NS = 5 * 1000 * 1000, /* with one processor, what is shorter gains nothing */
+    WAITING = 8,                /* jobs that the pool has in hand before the loop's thread helps */
+};
+
+/* --- where the work is done ---------------------------------------------------------------------------------------------- */
+
+bool
+cps_job_pays(const CpsActor *self)
+{
+    if (self->work_ns == 0) {
+        return true; /* unknown yet */
+    }
+    if (self->rt->processors == 1) {
+        return self->work_ns >= ALONE_NS;
+    }
+    return self->work_ns >= SHORT_NS && (self->jobs_running < WAITING || self->work_ns >= HELP_NS);
+}
+
+void
+cps_job_measured(CpsActor *self, uint64_t ns)
+{
+    self->work_ns = self->work_ns == 0 ? ns + 1 : (7 * self->work_ns + ns) / 8 + 1;
+}
+
+/* --- jobs --------------------------------------------------------------------------------------------------------------------- */
+
 static void
 job_free(CpsJob *job)
 {
@@ -17,8 +46,10 @@ static void
 job_work(void *context)
 {
     CpsJob *job = context;
+    uint64_t start = uv_hrtime();
 
     job->ops->work(job);
+    job->work_ns = uv_hrtime() - start;
 }
 
 /* In the hub. */
@@ -28,6 +59,7 @@ job_done(void *context)
     CpsJob *job = context;
 
     job->actor->jobs_running--;
+    cps_job_measured(job->actor, job->work_ns);
     if (job->consume.event == NULL) {
         job_free(job);
         return;

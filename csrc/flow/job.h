@@ -5,7 +5,7 @@
 #include "flow/consume.h"
 
 /* An actor has as many jobs at once; what it cannot begin waits in its inboxes. */
-enum { CPS_JOBS_LIMIT = 8 };
+enum { CPS_JOBS_LIMIT = 16 };
 
 typedef struct CpsJob CpsJob;
 
@@ -26,8 +26,16 @@ struct CpsJob {
     const CpsJobOps *ops;
     CpsRuntime *rt;     /* borrowed: it lives while the pool has work of it */
     CpsActor *actor;    /* owned */
+    uint64_t work_ns;   /* how long the work took */
     CpsConsume consume; /* its event is NULL when the actor was stopped meanwhile */
 };
+
+/* Whether the work of the actor's next event should go to the pool: it takes long enough, judged by those before, and the pool has
+ * room, or it is too long for the loop's thread to help. */
+bool cps_job_pays(const CpsActor *self);
+
+/* Work took `ns` in the loop's thread. */
+void cps_job_measured(CpsActor *self, uint64_t ns);
 
 /* Begin a job for the consume under way, which it takes over (its event becomes NULL). Takes the job: it is freed even when -1 is
  * returned, with an exception set. */

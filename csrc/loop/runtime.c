@@ -50,6 +50,7 @@ runtime_open_loop(CpsRuntime *rt)
         return -1;
     }
     uv_timer_init(&rt->loop, &rt->alarm); /* cannot fail */
+    rt->processors = uv_available_parallelism();
     return 0;
 }
 

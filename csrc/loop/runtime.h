@@ -58,6 +58,7 @@ struct CpsRuntime {
     CpsHeap timers;          /* CpsTimer by deadline */
     uv_timer_t alarm;        /* wakes the loop for the earliest of them */
     Py_ssize_t offloads;     /* pieces of work in the thread pool */
+    unsigned int processors; /* that this process may use */
     PyObject *pending_error; /* owned: BaseException to raise in the main waiter */
     CpsList main_waits;      /* CpsWait of fibers that are not workers, oldest first */
     Py_ssize_t users;        /* started actors, running directors, tasks: alive while > 0 */

@@ -75,13 +75,15 @@ cps_xml_errors_free(CpsXmlErrors *errors)
 void
 cps_xml_errors_add(CpsXmlErrors *errors, int line, int column, const char *format, ...)
 {
-    char message[512];
+    char *message = NULL;
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(message, sizeof(message), format, arguments);
+    if (vasprintf(&message, format, arguments) < 0) {
+        message = NULL;
+    }
     va_end(arguments);
-    add_error(errors, strdup(message), (CpsXmlError){.line = line, .column = column, .level = XML_ERR_FATAL});
+    add_error(errors, message, (CpsXmlError){.line = line, .column = column, .level = XML_ERR_FATAL});
 }
 
 bool
@@ -104,6 +106,9 @@ cps_xml_errors_first(const CpsXmlErrors *errors)
 void
 cps_xml_errors_on_report(void *errors, CpsXmlReport report)
 {
+    if (errors == NULL) {
+        return;
+    }
     add_error(errors, strdup(report->message == NULL ? "unknown error" : report->message),
               (CpsXmlError){
                   .line = report->line,
@@ -114,22 +119,17 @@ cps_xml_errors_on_report(void *errors, CpsXmlReport report)
               });
 }
 
-static void
-drop_report(void *context, CpsXmlReport report)
+CpsXmlHandler
+cps_xml_errors_begin(CpsXmlErrors *errors)
 {
-}
+    CpsXmlHandler before = {.function = xmlStructuredError, .context = xmlStructuredErrorContext};
 
-CpsXmlReporter
-cps_xml_errors_mute(void)
-{
-    CpsXmlReporter previous = {xmlStructuredError, xmlStructuredErrorContext};
-
-    xmlSetStructuredErrorFunc(NULL, (xmlStructuredErrorFunc)drop_report);
-    return previous;
+    xmlSetStructuredErrorFunc(errors, (xmlStructuredErrorFunc)cps_xml_errors_on_report);
+    return before;
 }
 
 void
-cps_xml_errors_unmute(CpsXmlReporter previous)
+cps_xml_errors_end(CpsXmlHandler before)
 {
-    xmlSetStructuredErrorFunc(previous.context, previous.function);
+    xmlSetStructuredErrorFunc(before.context, before.function);
 }

@@ -44,17 +44,17 @@ typedef const xmlError *CpsXmlReport;
 typedef xmlError *CpsXmlReport;
 #endif
 
-/* What libxml2 reports to nobody in particular would be printed: it is dropped in this thread from mute to unmute, which go in pairs
- * within one function. (lxml, which may share the library, sets the same handler for its own calls.) */
+/* An xmlStructuredErrorFunc whose data is a CpsXmlErrors, or NULL: for xmlSchemaSetValidStructuredErrors and its like. */
+void cps_xml_errors_on_report(void *errors, CpsXmlReport report);
+
+/* This thread's handler of what libxml2 reports to nobody in particular, and would print. */
 typedef struct {
     xmlStructuredErrorFunc function;
     void *context;
-} CpsXmlReporter;
+} CpsXmlHandler;
 
-CpsXmlReporter cps_xml_errors_mute(void);
-void cps_xml_errors_unmute(CpsXmlReporter previous);
-
-/* An xmlStructuredErrorFunc whose data is a CpsXmlErrors: for xmlSchemaSetValidStructuredErrors and its like. */
-void cps_xml_errors_on_report(void *errors, CpsXmlReport report);
+/* Collect that in `errors` (NULL: drop it) until cps_xml_errors_end, which puts the handler back that was there before. */
+CpsXmlHandler cps_xml_errors_begin(CpsXmlErrors *errors);
+void cps_xml_errors_end(CpsXmlHandler before);
 
 #endif

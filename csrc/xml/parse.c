@@ -143,7 +143,7 @@ cps_xml_parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
     xmlParserCtxt *context;
     xmlSAXHandler *handlers;
     Parsing parsing;
-    CpsXmlReporter reporter;
+    CpsXmlHandler reporter;
     xmlDoc *tree;
     CpsXmlDocument *document;
 
@@ -163,9 +163,9 @@ cps_xml_parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
     parsing.handlers = *handlers;
     parsing.errors = errors;
     context->sax = &parsing.handlers;
-    reporter = cps_xml_errors_mute();
+    reporter = cps_xml_errors_begin(NULL);
     tree = parse_in(context, text, length, flags);
-    cps_xml_errors_unmute(reporter);
+    cps_xml_errors_end(reporter);
     if (tree != NULL && (!context->wellFormed || cps_xml_errors_failed(errors))) {
         xmlFreeDoc(tree);
         tree = NULL;

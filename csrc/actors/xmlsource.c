@@ -1,0 +1,207 @@
+#include "actors/xmlsource.h"
+
+#include "xml/text.h"
+
+#include <libxml/uri.h>
+#include <string.h>
+
+/* --- text or file ---------------------------------------------------------------------------------------------------------------- */
+
+/* Whether the text begins like XML, after white space and a byte order mark. */
+static bool
+is_markup(const char *text)
+{
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {
+        text += 3;
+    }
+    return text[strspn(text, " \t\r\n")] == '<';
+}
+
+/* Whether `source` names a file. 1, 0, or -1 with an exception set. */
+static int
+is_file(PyObject *source)
+{
+    const char *text;
+    PyObject *exists, *result;
+    int file;
+
+    if (PyBytes_Check(source)) {
+        return 0; /* whatever encoding it has */
+    }
+    if (!PyUnicode_Check(source)) {
+        return 1;
+    }
+    text = PyUnicode_AsUTF8(source);
+    if (text == NULL || is_markup(text)) {
+        return text == NULL ? -1 : 0;
+    }
+    exists = PyImport_ImportModule("os.path");
+    result = exists == NULL ? NULL : PyObject_CallMethod(exists, "isfile", "O", source);
+    file = result == NULL ? -1 : result == Py_True;
+    Py_XDECREF(exists);
+    Py_XDECREF(result);
+    return file;
+}
+
+/* The bytes of a file. New, or NULL with OSError set. */
+static PyObject *
+read_file(PyObject *path)
+{
+    PyObject *io = PyImport_ImportModule("io");
+    PyObject *file = io == NULL ? NULL : PyObject_CallMethod(io, "open", "Os", path, "rb");
+    PyObject *bytes = file == NULL ? NULL : PyObject_CallMethod(file, "read", NULL);
+    PyObject *closed = file == NULL ? NULL : PyObject_CallMethod(file, "close", NULL);
+
+    if (closed == NULL) {
+        Py_CLEAR(bytes);
+    }
+    Py_XDECREF(io);
+    Py_XDECREF(file);
+    Py_XDECREF(closed);
+    return bytes;
+}
+
+/* Give the tree the file's place, from which relative names are meant. Returns 0, or -1 with an exception set. */
+static int
+set_place(CpsXmlDocument *document, PyObject *path)
+{
+    PyObject *bytes;
+    int status;
+
+    if (!PyUnicode_FSConverter(path, &bytes)) {
+        return -1;
+    }
+    document->tree->URL = xmlPathToURI((const xmlChar *)PyBytes_AS_STRING(bytes));
+    status = document->tree->URL == NULL ? -1 : 0;
+    Py_DECREF(bytes);
+    if (status < 0) {
+        PyErr_NoMemory();
+    }
+    return status;
+}
+
+/* Scripts expect lxml's class of SyntaxError. */
+static void
+raise_as_lxml(void)
+{
+    PyObject *exc = PyErr_GetRaisedException(); /* new */
+    PyObject *etree = PyImport_ImportModule("lxml.etree");
+    PyObject *text = etree == NULL ? NULL : PyObject_Str(exc);
+    PyObject *error = text == NULL ? NULL : PyObject_CallMethod(etree, "XMLSyntaxError", "Oiii", text, 0, 0, 0);
+
+    if (error != NULL && PyObject_SetAttrString(error, "lineno", Py_None) == 0) { /* the text has it */
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+    }
+    Py_DECREF(exc);
+    Py_XDECREF(etree);
+    Py_XDECREF(text);
+    Py_XDECREF(error);
+}
+
+CpsXmlDocument *
+cps_xml_source_load(PyObject *source)
+{
+    int file = is_file(source);
+    PyObject *text = file < 0 ? NULL : file == 1 ? read_file(source) : Py_NewRef(source);
+    CpsXmlDocument *document = text == NULL ? NULL : cps_xml_from_text(text);
+
+    if (document != NULL && file == 1 && set_place(document, source) < 0) {
+        cps_xml_document_unref(&document);
+    }
+    if (text != NULL && document == NULL && PyErr_ExceptionMatches(PyExc_SyntaxError)) {
+        raise_as_lxml();
+    }
+    Py_XDECREF(text);
+    return document;
+}
+
+/* --- allowed paths ----------------------------------------------------------------------------------------------------------------- */
+
+static int
+allow_one(CpsAllowedPaths *allowed, PyObject *path)
+{
+    PyObject *bytes;
+    int status;
+
+    if (!PyUnicode_FSConverter(path, &bytes)) {
+        return -1;
+    }
+    status = cps_allowed_paths_add(allowed, PyBytes_AS_STRING(bytes));
+    Py_DECREF(bytes);
+    if (status < 0) {
+        PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+    }
+    return status;
+}
+
+int
+cps_xml_source_allow(CpsAllowedPaths *allowed, PyObject *paths)
+{
+    PyObject *sequence;
+    int status = 0;
+
+    if (paths == NULL || paths == Py_None) {
+        return 0;
+    }
+    if (PyUnicode_Check(paths) || PyBytes_Check(paths) || PyObject_HasAttrString(paths, "__fspath__")) {
+        return allow_one(allowed, paths);
+    }
+    sequence = PySequence_Fast(paths, "allowed_paths must be a directory, or directories");
+    if (sequence == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; status == 0 && i < PySequence_Fast_GET_SIZE(sequence); i++) {
+        status = allow_one(allowed, PySequence_Fast_GET_ITEM(sequence, i));
+    }
+    Py_DECREF(sequence);
+    return status;
+}
+
+/* --- errors -------------------------------------------------------------------------------------------------------------------------- */
+
+static PyObject *
+message_text(const CpsXmlError *error)
+{
+    PyObject *message = PyUnicode_DecodeUTF8(error->message, (Py_ssize_t)strlen(error->message), "replace");
+
+    if (message != NULL && error->line > 0) {
+        Py_SETREF(message, PyUnicode_FromFormat("%U (line %d)", message, error->line));
+    }
+    return message;
+}
+
+PyObject *
+cps_xml_source_messages(const CpsXmlErrors *errors)
+{
+    PyObject *messages = PyList_New(0);
+
+    for (size_t i = 0; messages != NULL && i < errors->count; i++) {
+        PyObject *text = message_text(&errors->items[i]);
+
+        if (text == NULL || PyList_Append(messages, text) < 0) {
+            Py_CLEAR(messages);
+        }
+        Py_XDECREF(text);
+    }
+    return messages;
+}
+
+void *
+cps_xml_source_raise(const char *name, const CpsXmlErrors *errors)
+{
+    PyObject *messages = cps_xml_source_messages(errors);
+    PyObject *separator = PyUnicode_FromString("\n");
+    PyObject *text = messages == NULL || separator == NULL ? NULL : PyUnicode_Join(separator, messages);
+    PyObject *etree = text == NULL ? NULL : PyImport_ImportModule("lxml.etree");
+    PyObject *class = etree == NULL ? NULL : PyObject_GetAttrString(etree, name);
+
+    if (class != NULL) {
+        PyErr_SetObject(class, text);
+    }
+    Py_XDECREF(messages);
+    Py_XDECREF(separator);
+    Py_XDECREF(text);
+    Py_XDECREF(etree);
+    Py_XDECREF(class);
+    return NULL;
+}

@@ -1,0 +1,82 @@
+#include "xml/schema.h"
+
+#include <libxml/xmlschemas.h>
+#include <stdlib.h>
+
+struct CpsSchema {
+    xmlSchema *compiled; /* owned */
+    xmlDoc *tree;        /* owned: the compiled schema refers to it */
+};
+
+static xmlSchema *
+compile(xmlDoc *tree, const CpsAllowedPaths *allowed, CpsXmlErrors *errors)
+{
+    xmlSchemaParserCtxt *context = xmlSchemaNewDocParserCtxt(tree);
+    CpsXmlHandler handler = cps_xml_errors_begin(errors);
+    xmlSchema *compiled = NULL;
+
+    if (context != NULL) {
+        xmlSchemaSetParserStructuredErrors(context, (xmlStructuredErrorFunc)cps_xml_errors_on_report, errors);
+        cps_confine_begin(allowed, errors);
+        compiled = xmlSchemaParse(context);
+        (void)cps_confine_end();
+        xmlSchemaFreeParserCtxt(context);
+    }
+    cps_xml_errors_end(handler);
+    return compiled;
+}
+
+CpsSchema *
+cps_schema_new(CpsXmlDocument **document_p, const CpsAllowedPaths *allowed, CpsXmlErrors *errors)
+{
+    CpsSchema *schema = calloc(1, sizeof(*schema));
+    xmlDoc *tree = cps_xml_document_detach(document_p);
+
+    cps_confine_setup();
+    if (schema == NULL) {
+        xmlFreeDoc(tree);
+        return NULL;
+    }
+    schema->tree = tree;
+    schema->compiled = compile(tree, allowed, errors);
+    if (schema->compiled == NULL || cps_xml_errors_failed(errors)) { /* a refused import alone does not stop libxml2 */
+        cps_schema_free(schema);
+        return NULL;
+    }
+    return schema;
+}
+
+void
+cps_schema_free(CpsSchema *schema)
+{
+    if (schema == NULL) {
+        return;
+    }
+    xmlSchemaFree(schema->compiled);
+    xmlFreeDoc(schema->tree);
+    free(schema);
+}
+
+bool
+cps_schema_validate(const CpsSchema *schema, xmlDoc *tree, CpsXmlErrors *errors)
+{
+    xmlSchemaValidCtxt *context = xmlSchemaNewValidCtxt(schema->compiled);
+    CpsXmlHandler handler;
+    int status;
+
+    if (context == NULL) {
+        cps_xml_errors_add(errors, 0, 0, "Out of memory");
+        return false;
+    }
+    xmlSchemaSetValidStructuredErrors(context, (xmlStructuredErrorFunc)cps_xml_errors_on_report, errors);
+    handler = cps_xml_errors_begin(errors);
+    cps_confine_begin(NULL, errors);
+    status = xmlSchemaValidateDoc(context, tree);
+    (void)cps_confine_end();
+    cps_xml_errors_end(handler);
+    xmlSchemaFreeValidCtxt(context);
+    if (status != 0 && !cps_xml_errors_failed(errors)) {
+        cps_xml_errors_add(errors, 0, 0, "The document could not be validated");
+    }
+    return status == 0;
+}
