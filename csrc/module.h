@@ -48,6 +48,12 @@
     X(EventDataAggregator)              \
     X(EventDataXMLAggregator)           \
     X(JSONValidator)                    \
+    X(MatchedEvent)                     \
+    X(MatchedJSONEvent)                 \
+    X(MatchedXMLEvent)                  \
+    X(EventJoin)                        \
+    X(JSONEventJoin)                    \
+    X(XMLEventJoin)                     \
     X(LogFile)                          \
     X(FileLogger)                       \
     X(RedactedFileLogger)               \
@@ -133,6 +139,11 @@
     X(lookup)                    \
     X(get_modify_value)          \
     X(get_key_chain_value)       \
+    X(matched_event_class)       \
+    X(report_inbox)              \
+    X(all_inboxes_reported)      \
+    X(joined)                    \
+    X(key)                       \
     X(process_error)             \
     X(_build_formatter)          \
     X(search)                    \

@@ -13,6 +13,7 @@ from compysition.actors.eventattributemodifier import (
 )
 from compysition.actors.eventdataaggregator import EventDataAggregator, EventDataXMLAggregator
 from compysition.actors.eventgenerator import CronEventGenerator, EventGenerator
+from compysition.actors.eventjoin import EventJoin, JSONEventJoin, XMLEventJoin
 from compysition.actors.eventlogger import EventLogger
 from compysition.actors.eventrouter import (
     EventFilter,
@@ -30,6 +31,7 @@ from compysition.actors.redactedfilelogger import RedactedFileLogger
 from compysition.actors.stdout import STDOUT
 from compysition.actors.testevent import TestEvent
 from compysition.actors.transformer import Transformer
+from compysition.actors.xmlmatcher import XMLMatcher
 from compysition.actors.xmlvalidator import XMLValidator
 from compysition.actors.xsd import XSD
 from compysition.actors.xslt import XSLT
@@ -49,6 +51,7 @@ __all__ = [
     "EventFilter",
     "EventGenerator",
     "EventJSONFilter",
+    "EventJoin",
     "EventLogger",
     "EventRouter",
     "FileLogger",
@@ -59,11 +62,14 @@ __all__ = [
     "HTTPStatusModifier",
     "Header",
     "JSONEventAttributeModifier",
+    "JSONEventJoin",
     "JSONValidator",
     "Null",
     "RedactedFileLogger",
     "SimpleRouter",
     "TestEvent",
     "Transformer",
+    "XMLEventJoin",
+    "XMLMatcher",
     "XMLValidator",
 ]

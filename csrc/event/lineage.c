@@ -65,13 +65,20 @@ lineage_settle(CpsLineage *lineage)
     }
 }
 
+static void
+lineage_settle_kept(CpsLineage *lineage)
+{
+    lineage->ledger->kept--;
+    lineage_settle(lineage);
+}
+
 /* No delivery is left: the lineage is settled, or kept while an event of it may be sent again. */
 static void
 lineage_came_to_rest(CpsLineage *lineage)
 {
     CpsLedger *ledger = lineage->ledger;
 
-    if (lineage->held) {
+    if (lineage->held || lineage->holds > 0) {
         lineage->state = CPS_LINEAGE_KEPT;
         ledger->kept++;
     }
@@ -110,8 +117,7 @@ cps_lineage_unref(CpsLineage *lineage)
     ledger = lineage->ledger;
     lineage->refs = 1; /* a callback that takes and drops a reference must not come back here */
     if (lineage->state == CPS_LINEAGE_KEPT) {
-        ledger->kept--;
-        lineage_settle(lineage);
+        lineage_settle_kept(lineage);
     }
     else if (lineage->state == CPS_LINEAGE_IN_FLIGHT) {
         lineage_settle(lineage);
@@ -164,4 +170,18 @@ cps_lineage_keep(CpsLineage *lineage)
 {
     lineage->held = true;
     cps_lineage_end(lineage, CPS_FATE_CONSUMED);
+}
+
+void
+cps_lineage_hold(CpsLineage *lineage)
+{
+    lineage->holds++;
+}
+
+void
+cps_lineage_release(CpsLineage *lineage)
+{
+    if (--lineage->holds == 0 && lineage->state == CPS_LINEAGE_KEPT && !lineage->held) {
+        lineage_settle_kept(lineage);
+    }
 }

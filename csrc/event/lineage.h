@@ -49,6 +49,7 @@ typedef struct CpsLineage {
     uint8_t worst;     /* highest CpsFate among the ended deliveries */
     uint8_t state;     /* CPS_LINEAGE_... */
     bool held;         /* a Python consume neither forwarded nor failed: it may have kept the event */
+    uint32_t holds;    /* events that C actors keep and will send */
     /* Set by a source that waits for the end: called once, when the lineage has settled. */
     void (*on_settled)(struct CpsLineage *lineage, void *context);
     void *context;
@@ -84,6 +85,10 @@ void cps_lineage_end(CpsLineage *lineage, CpsFate fate);
 
 /* A delivery has ended in a consume that may have kept the event. */
 void cps_lineage_keep(CpsLineage *lineage);
+
+/* An actor keeps an event of it, in C, until it sends or reports it: meanwhile the lineage is kept when it comes to rest. */
+void cps_lineage_hold(CpsLineage *lineage);
+void cps_lineage_release(CpsLineage *lineage);
 
 /* Note how part of a lineage ended without a delivery of its own ending (an error that has no route, say). */
 void cps_lineage_note(CpsLineage *lineage, CpsFate fate);

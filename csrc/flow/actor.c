@@ -220,6 +220,12 @@ actor_wait_for_rest(CpsActor *self)
     return status < 0 ? -1 : 0;
 }
 
+bool
+cps_actor_give_up(CpsActor *self)
+{
+    return self->ops != NULL && self->ops->give_up != NULL && self->ops->give_up(self);
+}
+
 /* Wait until what is queued has been consumed, where the caller may block: not in a worker, which may itself be what the actor waits
  * for, nor in the hub. Returns 0 or -1. */
 static int
@@ -258,6 +264,7 @@ actor_stop_method(PyObject *op, PyObject *Py_UNUSED(ignored))
     }
     self->stopped = true;
     (void)cps_jobs_abandon(self);
+    (void)cps_actor_give_up(self);
     status = actor_call_hook(self, self->state->names.post_hook, self->state->names.postHook);
     if (self->rt != NULL) {
         cps_runtime_release(self->rt);
@@ -323,13 +330,29 @@ actor_is_running(PyObject *op, PyObject *Py_UNUSED(ignored))
 
 /* --- other methods ------------------------------------------------------------------------------------------------------------------------ */
 
-/* What was given by the keyword `name` to a method that got no positional arguments. Borrowed, or NULL. */
+/* What was given by the keyword `name`; `args` are the arguments after the positional ones. Borrowed, or NULL. */
 static PyObject *
 actor_keyword(PyObject *const *args, PyObject *kwnames, const char *name)
 {
     for (Py_ssize_t i = 0; kwnames != NULL && i < PyTuple_GET_SIZE(kwnames); i++) {
         if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), name) == 0) {
             return args[i];
+        }
+    }
+    return NULL;
+}
+
+/* The inbox that a call of consume names by its queue. Borrowed, or NULL. */
+static CpsInbox *
+actor_origin(CpsActor *self, PyObject *const *args, PyObject *kwnames)
+{
+    PyObject *queue = actor_keyword(args, kwnames, "origin_queue");
+
+    for (CpsLink *link = cps_list_first(&self->inboxes); link != NULL; link = cps_list_after(&self->inboxes, link)) {
+        CpsInbox *inbox = CPS_CONTAINER(link, CpsInbox, actor_link);
+
+        if ((PyObject *)inbox->queue == queue) {
+            return inbox;
         }
     }
     return NULL;
@@ -348,7 +371,7 @@ cps_actor_consume_method(PyObject *op, PyObject *const *args, Py_ssize_t count, 
     if (!cps_event_check(self->state, event)) {
         return PyErr_Format(PyExc_TypeError, "consume() takes an event, not %s", Py_TYPE(event)->tp_name);
     }
-    return self->ops->consume(self, NULL, event) < 0 ? NULL : Py_NewRef(Py_None);
+    return self->ops->consume(self, actor_origin(self, args + count, kwnames), event) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *

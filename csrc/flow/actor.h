@@ -23,7 +23,10 @@ typedef struct {
     int (*start_source)(CpsActor *self);
     /* Optional. No new events from now on; called before the drain. Must be safe to call twice. */
     void (*stop_source)(CpsActor *self);
-    /* Optional, for sources that work in nodes of their own: whether `node` is one of them. They count as running. */
+    /* Optional, for actors that hold events until others come: nothing more will come. Cancels its timers and sends what it holds
+     * along the error path; returns whether there was something. May block where cps_actor_fail does. */
+    bool (*give_up)(CpsActor *self);
+    /* Optional, for actors that work in nodes of their own: whether `node` is one of them. They count as running. */
     bool (*runs)(const CpsActor *self, const CpsReady *node);
     bool takes_any; /* events that cannot be converted to its input are consumed as they are */
     bool may_end;   /* often the last actor of a flow: an outbox without connection is not worth a log line */
@@ -181,6 +184,9 @@ int cps_actor_stop(CpsActor *self);
 
 /* First half of a stop: loop() becomes false, sources stop. Safe to call twice. */
 void cps_actor_end_loop(CpsActor *self);
+
+/* Have it give up the events that it holds until others come. Returns whether there were some. */
+bool cps_actor_give_up(CpsActor *self);
 
 /* Nothing queued, running, pending or waiting for a retry. */
 bool cps_actor_at_rest(CpsActor *self);

@@ -222,6 +222,22 @@ stop_sources(Stop *stop)
     }
 }
 
+/* What is held until others come is given up while those it is sent to still run. It may come to another actor that holds it, but
+ * not for ever. */
+static void
+give_up_held(Stop *stop)
+{
+    bool any = true;
+
+    for (Py_ssize_t round = 0; any && round < PyList_GET_SIZE(stop->actors); round++) {
+        any = false;
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(stop->actors); i++) {
+            any = cps_actor_give_up(stop_actor_at(stop, i)) || any;
+        }
+        (void)stop_await(stop, pipeline_is_quiet, stop->director->stop_deadline, false);
+    }
+}
+
 /* The others, in order; what a post_hook sends is drained before the next one. */
 static void
 stop_registered(Stop *stop)
@@ -451,6 +467,7 @@ stop_all(Stop *stop)
     if (!stop_await(stop, pipeline_is_quiet, self->stop_deadline, false)) {
         break_off(stop);
     }
+    give_up_held(stop);
     stop_registered(stop);
     break_off(stop);
     report(stop);

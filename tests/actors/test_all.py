@@ -14,6 +14,7 @@ from compysition.actors import (
     FileLogger,
     FlowController,
     Header,
+    HTTPStatusModifier,
     Null,
     RedactedFileLogger,
     TestEvent,
@@ -32,6 +33,7 @@ FORWARDERS = {
     "EventAttributeLookupModifier": lambda **kwargs: EventAttributeLookupModifier(
         "a", "mark", "service", **kwargs
     ),
+    "HTTPStatusModifier": lambda **kwargs: HTTPStatusModifier("a", **kwargs),
     "Data": lambda **kwargs: Data("a", "key", "value", **kwargs),
     "Header": lambda **kwargs: Header("a", **kwargs),
 }

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from compysition import Event, actors
-from compysition.actors import Data, Header, TestEvent
+from compysition.actors import Data, Header, TestEvent, XMLMatcher
 from compysition.errors import MalformedEventData
 from compysition.event import HttpEvent, JSONEvent
 from tests.actors.helpers import wait_for_log
@@ -111,6 +111,17 @@ def test_pytest_does_not_take_it_for_a_test():
     assert TestEvent.__test__ is False
 
 
+# ---- XMLMatcher ----
+
+
+def test_xmlmatcher():
+    actor = XMLMatcher("match", 5, "k", 7)
+    assert (actor.purge_interval, actor.key, actor.size) == (5, "k", 7)
+    assert XMLMatcher("match").key == "match"
+    assert XMLMatcher("match", key="k").key == "k"
+    assert isinstance(actor, actors.XMLEventJoin)
+
+
 # ---- names ----
 
 
@@ -144,7 +155,19 @@ def test_the_star_import_gives_classes_only():
             ],
         ),
         ("eventdataaggregator", ["EventDataAggregator", "EventDataXMLAggregator"]),
+        (
+            "eventjoin",
+            [
+                "EventJoin",
+                "JSONEventJoin",
+                "XMLEventJoin",
+                "MatchedEvent",
+                "MatchedJSONEvent",
+                "MatchedXMLEvent",
+            ],
+        ),
         ("jsonvalidator", ["JSONValidator"]),
+        ("xmlmatcher", ["XMLMatcher"]),
         ("filelogger", ["FileLogger", "RotatingFileHandler"]),
         ("redactedfilelogger", ["RedactedFileLogger"]),
         ("testevent", ["TestEvent"]),

@@ -2,30 +2,35 @@
 
 import tempfile
 
-from compysition import Event
+from compysition import Event, Queue
 from compysition.actors import (
     EventAttributeModifier,
     EventDataAggregator,
     EventDataXMLAggregator,
     EventFilter,
     EventGenerator,
+    EventJoin,
     EventJSONFilter,
     EventLogger,
     EventRouter,
     FileLogger,
     HTTPMethodEventRouter,
     JSONEventAttributeModifier,
+    JSONEventJoin,
     JSONValidator,
     RedactedFileLogger,
     SimpleRouter,
     TestEvent,
+    XMLEventJoin,
 )
 from compysition.actors.eventattributemodifier import EventDataEventAttributeModifier
 from compysition.errors import (
     ActorInitFailure,
+    ActorTimeout,
     EventAttributeError,
     EventCommandNotAllowed,
     MalformedEventData,
+    ServiceUnavailable,
 )
 from compysition.event import HttpEvent, JSONEvent, LogEvent
 from compysition.testutils.test_actor import TestActorWrapper
@@ -78,6 +83,36 @@ def leak_data_modifier():
 def leak_aggregators():
     EventDataAggregator("all").consume(Event(data={"a": "x", "b": None, "c": 1.5}))
     EventDataXMLAggregator("all").consume(Event(data={"a": "<a>1</a>", "b": "no xml", "c": "<c/>"}))
+
+
+def leak_joins():
+    for cls, data in ((EventJoin, [1]), (JSONEventJoin, {"a": [1]}), (XMLEventJoin, "<a/>")):
+        wrapper = TestActorWrapper(cls("join"), input_queues=["a", "b"])
+        wrapper.input = wrapper.actor.input[0](data=data)
+        wrapper.output  # noqa: B018 - waits for it
+        wrapper.input_queues["a"].put(wrapper.actor.input[0](data=data))
+        wrapper.stop()
+        assert isinstance(wrapper.error.error, ServiceUnavailable)
+
+
+def leak_purge():
+    wrapper = TestActorWrapper(EventJoin("join", 0.0001), input_queues=["a", "b"])
+    wrapper.input_queues["a"].put(Event(data={}))
+    assert isinstance(wrapper.error.error, ActorTimeout)
+    wrapper.stop()
+
+
+def leak_join_that_fails():
+    actor = JSONEventJoin("join")
+    actor.register_consumer("a", Queue("a"))
+    actor.register_consumer("b", Queue("b"))
+    event = JSONEvent(data={"a": []})
+    a, b = actor.pool.inbound.values()
+    actor.consume(event, origin_queue=a)
+    actor.consume(event, origin_queue=a)
+    actor.events[event.event_id].inboxes_reported[b]
+    actor.consume(JSONEvent(event_id=event.event_id, data=[]), origin_queue=b)
+    actor.consume(event, origin_queue=b)  # it is forgotten with the actor
 
 
 def leak_json_validator():
