@@ -28,6 +28,7 @@ MEASURES = {
     "memory:queued_json": ("native",),
     "memory:queued_document": ("native",),
     "scale:chain_of_actors": HOSTS,
+    "json_pipeline:json_pipeline": HOSTS,
     "life:import_time": ("native",),
     "life:starts_and_stops": HOSTS,
     "life:idle": HOSTS,
