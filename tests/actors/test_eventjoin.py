@@ -411,11 +411,20 @@ class Gather(Collect):
         self.data.append((event.data, type(event.error)))
 
 
-def pipeline(branch, events, **kwargs):
+class KeepingSource(Source):
+    """Keeps the events that it has sent."""
+
+    def produce(self):
+        self.events = [Event(data=number) for number in range(self.count)]
+        for event in self.events:
+            self.send_event(event)
+
+
+def pipeline(branch, events, source_class=Source, **kwargs):
     """source -> (a forwarding branch, `branch`) -> join -> collect; errors come first, and stop first."""
     director = quiet_director()
     errors = director.register_actor(Gather, "errors")
-    source = director.register_actor(Source, "source", events)
+    source = director.register_actor(source_class, "source", events)
     good = director.register_actor(Forward, "good")
     bad = director.register_actor(branch, "bad")
     join = director.register_actor(EventJoin, "join", **kwargs)
@@ -474,7 +483,7 @@ def test_a_purge_in_a_pipeline():
 
 
 def test_without_error_queues_what_is_held_still_ends_as_failed():
-    director, join, _, _ = pipeline(Null, 3)
+    director, join, _, _ = pipeline(Null, 3, KeepingSource)
     join.pool.error.clear()
     director.start(block=False)
     wait_until(lambda: len(join.events) == 3)
