@@ -192,6 +192,11 @@ def test_text_that_is_no_unicode_is_refused():
         XMLEvent(data="<a>\ud800</a>")
 
 
+def test_warnings_are_no_errors():
+    many = "".join(f"<b xmlns='relative{i}'/>" for i in range(1500))
+    assert len(XMLEvent(data=f"<a>{many}</a>").data) == 1500
+
+
 def test_libxml2_prints_nothing(capfd):
     XMLEvent(data="<!DOCTYPE a [<!ENTITY lt '&#60;'>]><a/>")  # reported to nobody in particular
     with pytest.raises(InvalidEventDataModification):
@@ -444,6 +449,30 @@ def test_events_in_many_threads():
                 made.data.append(copied.data[0])
                 assert len(made.data) == 2
                 assert pickle.loads(pickle.dumps(made)).data_string() == made.data_string()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_an_event_that_many_threads_use():
+    made = XMLEvent(data="<a/>")
+    failures = []
+
+    def work(number):
+        try:
+            for i in range(200):
+                if i % 10 == number:
+                    made.data = f"<a>{'<b/>' * 100}</a>"
+                assert made.data.tag == "a"
+                assert made.clone().data.tag == "a"
+                assert made.data_string().startswith("<a")
+                assert "a" in made.convert(JSONEvent).data
         except BaseException as error:
             failures.append(error)
 

@@ -106,24 +106,39 @@ exclusive(CpsPayload *payload)
     return Py_REFCNT(payload) == 1 && (payload->document == NULL || payload->document->references == 1);
 }
 
-CpsXmlDocument *
-cps_payload_document(CpsState *state, CpsPayload *payload)
+/* The document of a payload that has one, or an element that nobody changes. New, or NULL. */
+static CpsXmlDocument *
+settled_document(CpsState *state, CpsPayload *payload)
 {
-    if (payload->kind != CPS_DATA_XML) {
-        return NULL;
+    CpsXmlDocument *document;
+
+    if (payload->document != NULL) {
+        return cps_xml_document_ref(payload->document);
     }
-    if (!cps_payload_settle(payload)) {
-        return cps_lxml_copy(state, payload->value);
-    }
-    if (payload->document == NULL && payload->value == Py_None) {
+    if (payload->value == Py_None) {
         /* the code of an element class asks for it while lxml makes the element */
         PyErr_SetString(PyExc_RuntimeError, "the data of the event is just becoming an element");
         return NULL;
     }
-    if (payload->document == NULL) {
-        payload->document = cps_lxml_document(state, payload->value);
+    document = cps_lxml_document(state, payload->value);
+    if (document != NULL && payload->document == NULL && !payload->exposed) {
+        payload->document = cps_xml_document_ref(document);
     }
-    return payload->document == NULL ? NULL : cps_xml_document_ref(payload->document);
+    return document;
+}
+
+CpsXmlDocument *
+cps_payload_document(CpsState *state, CpsPayload *payload)
+{
+    CpsXmlDocument *document;
+
+    if (payload->kind != CPS_DATA_XML) {
+        return NULL;
+    }
+    Py_INCREF(payload); /* lxml may let other threads run, which change the event */
+    document = cps_payload_settle(payload) ? settled_document(state, payload) : cps_lxml_copy(state, payload->value);
+    Py_DECREF(payload);
+    return document;
 }
 
 static void
@@ -170,26 +185,26 @@ copy_element(CpsState *state, CpsPayload *payload)
 static PyObject *
 expose_element(CpsState *state, CpsPayload **payload_p)
 {
-    CpsPayload *payload = *payload_p;
+    CpsPayload *payload = *payload_p, *copy = NULL;
+    bool alone = exclusive(payload);
+    PyObject *element = NULL;
 
-    if (!payload->exposed && !exclusive(payload)) {
-        payload = copy_element(state, payload);
-        if (payload == NULL) {
-            return NULL;
-        }
-        Py_SETREF(*payload_p, payload);
+    if (payload->exposed) {
+        return Py_NewRef(payload->value);
     }
-    else if (!payload->exposed) {
-        PyObject *element;
-        int result;
-
-        Py_INCREF(payload); /* lxml may run code, of an element class, that drops it */
-        result = keep_element(state, payload);
-        element = result < 0 ? NULL : Py_NewRef(payload->value);
-        Py_DECREF(payload);
-        return element;
+    Py_INCREF(payload); /* lxml may run other code, which drops it */
+    if (!alone) {
+        copy = copy_element(state, payload);
+        element = copy == NULL ? NULL : Py_NewRef(copy->value);
     }
-    return Py_NewRef(payload->value);
+    else if (keep_element(state, payload) == 0) {
+        element = Py_NewRef(payload->value);
+    }
+    if (copy != NULL) {
+        Py_XSETREF(*payload_p, copy);
+    }
+    Py_DECREF(payload);
+    return element;
 }
 
 /* ---- sharing and exposing ---- */
@@ -197,8 +212,10 @@ expose_element(CpsState *state, CpsPayload **payload_p)
 static CpsPayload *
 snapshot_document(CpsState *state, CpsPayload *payload)
 {
-    CpsXmlDocument *document = cps_lxml_copy(state, payload->value);
+    PyObject *element = Py_NewRef(payload->value); /* lxml may let other threads run, which drop it */
+    CpsXmlDocument *document = cps_lxml_copy(state, element);
 
+    Py_DECREF(element);
     return document == NULL ? NULL : cps_payload_from_document(state, &document);
 }
 

@@ -25,15 +25,15 @@ cps_event_document(CpsState *state, PyObject *event)
 CpsXmlDocument *
 cps_event_take_document(CpsState *state, PyObject *event)
 {
-    CpsPayload *payload = ((CpsEvent *)event)->payload;
     CpsXmlDocument *document = cps_event_document(state, event);
+    CpsPayload *payload = ((CpsEvent *)event)->payload;
     CpsXmlDocument *copy;
     bool too_deep;
 
     if (document == NULL) {
         return NULL;
     }
-    if (Py_REFCNT(payload) == 1 && payload->document == document && document->references == 2 &&
+    if (payload != NULL && Py_REFCNT(payload) == 1 && payload->document == document && document->references == 2 &&
         document->release == NULL) {
         Py_CLEAR(((CpsEvent *)event)->payload);
         return document;
@@ -69,8 +69,15 @@ cps_event_xml_text(CpsState *state, PyObject *event)
     if (payload == NULL || payload->kind != CPS_DATA_XML) {
         return PyObject_Str(payload == NULL ? Py_None : payload->value);
     }
-    /* read at once, an exposed element needs no copy */
-    document = payload->exposed ? cps_lxml_document(state, payload->value) : cps_payload_document(state, payload);
+    if (payload->exposed) { /* read at once, it needs no copy */
+        PyObject *element = Py_NewRef(payload->value);
+
+        document = cps_lxml_document(state, element);
+        Py_DECREF(element);
+    }
+    else {
+        document = cps_payload_document(state, payload);
+    }
     text = document == NULL ? NULL : cps_xml_to_text(cps_xml_document_root(document), CPS_XML_ASCII);
     cps_xml_document_unref(&document);
     return text;

@@ -45,7 +45,7 @@ next_error(CpsXmlErrors *errors)
     return &errors->items[errors->count];
 }
 
-/* Take `message`, which may be NULL for want of memory. */
+/* Take `message`, which may be NULL for want of memory. What is lost counts unless it is a warning. */
 static void
 add_error(CpsXmlErrors *errors, char *message, CpsXmlError error)
 {
@@ -53,7 +53,7 @@ add_error(CpsXmlErrors *errors, char *message, CpsXmlError error)
 
     if (slot == NULL) {
         free(message);
-        errors->lost++;
+        errors->lost += error.level > XML_ERR_WARNING;
         return;
     }
     join_lines(message);

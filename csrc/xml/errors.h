@@ -23,7 +23,7 @@ typedef struct {
     CpsXmlError *items; /* owned */
     size_t count;
     size_t capacity;
-    size_t lost; /* not kept, for CPS_XML_MAX_ERRORS or for want of memory */
+    size_t lost; /* errors, not warnings, that were not kept: for CPS_XML_MAX_ERRORS or for want of memory */
 } CpsXmlErrors;
 
 void cps_xml_errors_free(CpsXmlErrors *errors);

@@ -24,7 +24,9 @@ parsing_of(xmlParserCtxt *context)
 static void
 parsing_on_report(void *context, CpsXmlReport report)
 {
-    cps_xml_errors_on_report(parsing_of(context)->errors, report);
+    if (report->level > XML_ERR_WARNING) {
+        cps_xml_errors_on_report(parsing_of(context)->errors, report);
+    }
 }
 
 /* ---- entities ---- */

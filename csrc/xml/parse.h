@@ -18,7 +18,7 @@ typedef enum {
     CPS_XML_TRUSTED = 2, /* the text comes from a tree in this process: without the bounds */
 } CpsXmlParseFlags;
 
-/* New; NULL when there are errors, or for want of memory (then *errors may have none). */
+/* New; NULL when there are errors, or for want of memory (then *errors may have none). Warnings are not kept. */
 CpsXmlDocument *cps_xml_parse(const char *text, size_t length, int flags, CpsXmlErrors *errors);
 
 #endif
