@@ -453,7 +453,7 @@ class XSLT(Actor):
         *args: Any,
         **kwargs: Any,
     ) -> None: ...
-    def consume(self, event: Event, /, *args: object, **kwargs: object) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
     def transform(self, element: Any, /) -> Any: ...
     @property
     def template(self) -> Any: ...
@@ -470,7 +470,7 @@ class XSD(Actor):
         *args: Any,
         **kwargs: Any,
     ) -> None: ...
-    def consume(self, event: Event, /, *args: object, **kwargs: object) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
     def process_error(self, message: list[str], event: Event) -> None: ...
 
 class FlowController(Actor):
@@ -783,6 +783,38 @@ class EventJSONFilter(EventFilter):
     ) -> None: ...
 
 @disjoint_base
+class EventXMLFilter(EventFilter):
+    @property
+    def xpath(self) -> str | bytes | None: ...
+    @property
+    def xslt(self) -> Any: ...
+    def __init__(
+        self,
+        xpath: str | bytes | None = None,
+        xslt: _Path | None = None,
+        value_regexes: str | Sequence[str] = ".*",
+        outbox_names: str | Sequence[str] = ...,
+        event_scope: str | tuple[Any, ...] = ...,
+        next_filter: EventFilter | None = None,
+    ) -> None: ...
+
+class EventXMLXpathsFilter(EventXMLFilter):
+    @property
+    def regex_xpath(self) -> str | bytes | None: ...
+    def __init__(
+        self,
+        regex_xpath: str | bytes | None = None,
+        xpath: str | bytes | None = None,
+        xslt: _Path | None = None,
+        outbox_names: str | Sequence[str] = ...,
+        event_scope: str | tuple[Any, ...] = ...,
+        next_filter: EventFilter | None = None,
+        value_xpath: str | bytes | None = None,
+    ) -> None: ...
+
+def _qualify_xpath(xpath: str, /) -> str: ...
+
+@disjoint_base
 class EventRouter(Actor):
     filters: list[EventFilter]
     whitelist: bool
@@ -831,6 +863,26 @@ class HTTPMethodEventRouter(EventRouter):
     ) -> None: ...
     def pre_hook(self) -> None: ...
     def process_no_match(self, event: Any, /) -> None: ...
+
+@disjoint_base
+class SetCookie(Actor):
+    cookie_key: str
+    cookie_value: Any
+    value_mode: str
+    expiry: float
+    path: str
+    def __init__(
+        self,
+        name: str,
+        cookie_key: str = "session",
+        cookie_value: Any = "session_value",
+        value_mode: str = "static",
+        expiry: float = 6000,
+        path: str = "/",
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
 # ---- directors ----
 

@@ -59,11 +59,14 @@
     X(RedactedFileLogger)               \
     X(EventFilter)                      \
     X(EventJSONFilter)                  \
+    X(EventXMLFilter)                   \
+    X(EventXMLXpathsFilter)             \
     X(EventRouter)                      \
     X(SimpleRouter)                     \
     X(HTTPMethodEventRouter)            \
     X(XSLT)                             \
     X(XSD)                              \
+    X(SetCookie)                        \
     X(Director)
 
 /* Names that are looked up often, interned once. */

@@ -19,6 +19,8 @@ from compysition.actors.eventrouter import (
     EventFilter,
     EventJSONFilter,
     EventRouter,
+    EventXMLFilter,
+    EventXMLXpathsFilter,
     HTTPMethodEventRouter,
     SimpleRouter,
 )
@@ -31,6 +33,7 @@ from compysition.actors.redactedfilelogger import RedactedFileLogger
 from compysition.actors.stdout import STDOUT
 from compysition.actors.testevent import TestEvent
 from compysition.actors.transformer import Transformer
+from compysition.actors.xmlfilter import XMLFilter
 from compysition.actors.xmlmatcher import XMLMatcher
 from compysition.actors.xmlvalidator import XMLValidator
 from compysition.actors.xsd import XSD
@@ -54,6 +57,8 @@ __all__ = [
     "EventJoin",
     "EventLogger",
     "EventRouter",
+    "EventXMLFilter",
+    "EventXMLXpathsFilter",
     "FileLogger",
     "FlowController",
     "HTTPJSONAttributeModifier",
@@ -70,6 +75,7 @@ __all__ = [
     "TestEvent",
     "Transformer",
     "XMLEventJoin",
+    "XMLFilter",
     "XMLMatcher",
     "XMLValidator",
 ]

@@ -4,6 +4,8 @@ from compysition._core import (
     EventFilter,
     EventJSONFilter,
     EventRouter,
+    EventXMLFilter,
+    EventXMLXpathsFilter,
     HTTPMethodEventRouter,
     SimpleRouter,
 )
@@ -12,6 +14,8 @@ __all__ = [
     "EventFilter",
     "EventJSONFilter",
     "EventRouter",
+    "EventXMLFilter",
+    "EventXMLXpathsFilter",
     "HTTPMethodEventRouter",
     "SimpleRouter",
 ]

@@ -9,7 +9,7 @@ static int (*const setups[])(PyObject *module, CpsState *state) = {
     cps_filter_setup,        cps_jsonfilter_setup,   cps_router_setup,       cps_simplerouter_setup,
     cps_methodrouter_setup,  cps_jsonmodifier_setup, cps_datamodifier_setup, cps_aggregator_setup,
     cps_jsonvalidator_setup, cps_matched_setup,      cps_join_setup,         cps_xslt_setup,
-    cps_xsd_setup,
+    cps_xsd_setup,           cps_xmlfilter_setup,    cps_setcookie_setup,
 };
 
 int

@@ -22,6 +22,8 @@ int cps_logfile_setup(PyObject *module, CpsState *state);
 int cps_filelogger_setup(PyObject *module, CpsState *state);
 int cps_redact_setup(PyObject *module, CpsState *state);
 int cps_jsonfilter_setup(PyObject *module, CpsState *state);
+int cps_xmlfilter_setup(PyObject *module, CpsState *state);
+int cps_setcookie_setup(PyObject *module, CpsState *state);
 int cps_router_setup(PyObject *module, CpsState *state);
 int cps_simplerouter_setup(PyObject *module, CpsState *state);
 int cps_methodrouter_setup(PyObject *module, CpsState *state);

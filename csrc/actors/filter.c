@@ -12,9 +12,8 @@ filter_has_plain(CpsFilter *self, bool plain, PyObject *name)
 
 /* --- patterns --------------------------------------------------------------------------------------------------------------- */
 
-/* A list with the items of a list or tuple, or with the value itself. New, or NULL with an exception set. */
-static PyObject *
-filter_list_of(PyObject *value)
+PyObject *
+cps_filter_list(PyObject *value)
 {
     PyObject *list;
 
@@ -51,7 +50,7 @@ filter_compile(CpsState *state, PyObject *regex)
 static PyObject *
 filter_compile_all(CpsState *state, PyObject *value_regexes)
 {
-    PyObject *patterns = filter_list_of(value_regexes);
+    PyObject *patterns = cps_filter_list(value_regexes);
 
     for (Py_ssize_t i = 0; patterns != NULL && i < PyList_GET_SIZE(patterns); i++) {
         PyObject *pattern = filter_compile(state, PyList_GET_ITEM(patterns, i));
@@ -88,7 +87,7 @@ cps_filter_parse_regexes(CpsFilter *self, PyObject *value_regexes)
     if (filter_has_plain(self, self->plain_regexes, state->names.parse_value_regexes)) {
         return filter_compile_all(state, value_regexes);
     }
-    list = filter_list_of(value_regexes);
+    list = cps_filter_list(value_regexes);
     patterns =
         list == NULL ? NULL : PyObject_CallMethodOneArg((PyObject *)self, state->names.parse_value_regexes, list);
     Py_XDECREF(list);
@@ -103,11 +102,6 @@ cps_filter_parse_regexes(CpsFilter *self, PyObject *value_regexes)
 
 /* --- matching ---------------------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    CpsState *state;
-    PyObject *regexes; /* borrowed list */
-} FilterSearch;
-
 /* What the regexes are tried on. New str, or NULL with an exception set. */
 static PyObject *
 search_text(PyObject *value)
@@ -115,24 +109,47 @@ search_text(PyObject *value)
     return PyBytes_Check(value) ? PyUnicode_FromEncodedObject(value, "utf-8", "replace") : PyObject_Str(value);
 }
 
-/* A CpsFilterVisit: whether one of the regexes is found in the value. */
-static int
-search_value(PyObject *value, void *context)
+/* The method search of each regex. New tuple, or NULL with an exception set. */
+static PyObject *
+bind_searches(CpsState *state, PyObject *regexes)
 {
-    const FilterSearch *search = context;
+    PyObject *searches;
+
+    if (regexes == NULL || !PyList_Check(regexes)) {
+        PyErr_SetString(PyExc_TypeError, "value_regexes must be a list");
+        return NULL;
+    }
+    searches = PySequence_Tuple(regexes);
+    for (Py_ssize_t i = 0; searches != NULL && i < PyTuple_GET_SIZE(searches); i++) {
+        PyObject *regex = PyTuple_GET_ITEM(searches, i);
+        PyObject *method = PyObject_GetAttr(regex, state->names.search);
+
+        if (method == NULL) {
+            Py_CLEAR(searches);
+        }
+        else {
+            PyTuple_SET_ITEM(searches, i, method);
+            Py_DECREF(regex);
+        }
+    }
+    return searches;
+}
+
+/* A CpsFilterVisit: whether one of the searches finds something in the value. */
+static int
+search_value(PyObject *value, void *searches)
+{
     PyObject *text;
     int found = 0;
 
     if (value == Py_None || (text = search_text(value)) == NULL) {
         return value == Py_None ? 0 : -1;
     }
-    for (Py_ssize_t i = 0; found == 0 && i < PyList_GET_SIZE(search->regexes); i++) {
-        PyObject *regex = Py_NewRef(PyList_GET_ITEM(search->regexes, i));
-        PyObject *match = PyObject_CallMethodOneArg(regex, search->state->names.search, text);
+    for (Py_ssize_t i = 0; found == 0 && i < PyTuple_GET_SIZE((PyObject *)searches); i++) {
+        PyObject *match = PyObject_CallOneArg(PyTuple_GET_ITEM((PyObject *)searches, i), text);
 
         found = match == NULL ? -1 : match != Py_None;
         Py_XDECREF(match);
-        Py_DECREF(regex);
     }
     Py_DECREF(text);
     return found;
@@ -162,21 +179,24 @@ filter_visit_overridden(CpsFilter *self, PyObject *event, CpsFilterVisit visit, 
 static int
 filter_search(CpsFilter *self, PyObject *event)
 {
-    PyObject *regexes = self->ops->regexes != NULL ? self->ops->regexes(self, event) : Py_XNewRef(self->value_regexes);
-    FilterSearch search = {self->state, regexes};
+    PyObject *regexes, *searches;
     int found;
 
-    if (regexes == NULL || !PyList_Check(regexes)) {
-        if (!PyErr_Occurred()) {
-            PyErr_SetString(PyExc_TypeError, "value_regexes must be a list");
-        }
+    if (self->ops->regexes == NULL) {
+        searches = bind_searches(self->state, self->value_regexes);
+    }
+    else {
+        regexes = self->ops->regexes(self, event);
+        searches = regexes == NULL ? NULL : bind_searches(self->state, regexes);
         Py_XDECREF(regexes);
+    }
+    if (searches == NULL) {
         return -1;
     }
     found = self->event_scope != NULL && filter_has_plain(self, self->plain_values, self->state->names._get_value)
-                ? self->ops->candidates(self, event, self->event_scope, true, search_value, &search)
-                : filter_visit_overridden(self, event, search_value, &search);
-    Py_DECREF(regexes);
+                ? self->ops->candidates(self, event, self->event_scope, true, search_value, searches)
+                : filter_visit_overridden(self, event, search_value, searches);
+    Py_DECREF(searches);
     return found;
 }
 
@@ -383,7 +403,7 @@ cps_filter_configure(CpsFilter *self, PyObject *value_regexes, PyObject *outbox_
     PyObject *any = PyUnicode_FromString(".*");
     PyObject *patterns =
         any == NULL ? NULL : cps_filter_parse_regexes(self, value_regexes == NULL ? any : value_regexes);
-    PyObject *names = patterns == NULL ? NULL : filter_list_of(outbox_names);
+    PyObject *names = patterns == NULL ? NULL : cps_filter_list(outbox_names);
     PyObject *scope = names == NULL         ? NULL
                       : event_scope == NULL ? PyTuple_Pack(1, self->state->names.data)
                                             : cps_filter_steps(event_scope, "event_scope");

@@ -43,6 +43,9 @@ cps_filter_check(CpsState *state, PyObject *object)
     return PyObject_TypeCheck(object, state->types.EventFilter);
 }
 
+/* The list of a list or tuple, or of one value; NULL is an empty one. New, or NULL with an exception set. */
+PyObject *cps_filter_list(PyObject *value);
+
 /* Whether the event is for the filter: 1, 0, or -1 with an exception set. */
 int cps_filter_matches(CpsState *state, PyObject *filter, PyObject *event);
 

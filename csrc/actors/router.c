@@ -441,24 +441,13 @@ router_take_type(CpsRouter *self, PyObject *type)
 static int
 router_take_filters(CpsRouter *self, PyObject *filters)
 {
-    bool several = filters != NULL && (PyList_Check(filters) || PyTuple_Check(filters));
-    PyObject *list;
-    int status = 0;
+    PyObject *list = cps_filter_list(filters == Py_None ? NULL : filters);
+    int status = list == NULL ? -1 : 0;
 
-    if (filters == NULL || filters == Py_None) {
-        return 0;
+    for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(list); i++) {
+        status = router_call_set_filter(self, PyList_GET_ITEM(list, i));
     }
-    if (!several) {
-        return router_call_set_filter(self, filters);
-    }
-    list = PySequence_Tuple(filters);
-    if (list == NULL) {
-        return -1;
-    }
-    for (Py_ssize_t i = 0; status == 0 && i < PyTuple_GET_SIZE(list); i++) {
-        status = router_call_set_filter(self, PyTuple_GET_ITEM(list, i));
-    }
-    Py_DECREF(list);
+    Py_XDECREF(list);
     return status;
 }
 
@@ -469,7 +458,7 @@ router_regexes(PyObject *regexes)
     if (regexes == NULL) {
         return Py_BuildValue("[s]", ".*");
     }
-    return PyList_Check(regexes) || PyTuple_Check(regexes) ? PySequence_List(regexes) : Py_BuildValue("[O]", regexes);
+    return cps_filter_list(regexes);
 }
 
 int

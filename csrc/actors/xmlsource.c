@@ -29,7 +29,10 @@ is_file(PyObject *source)
         return 0; /* whatever encoding it has */
     }
     if (!PyUnicode_Check(source)) {
-        return 1;
+        PyObject *path = PyOS_FSPath(source); /* not an int: it would be a descriptor, read and closed */
+
+        Py_XDECREF(path);
+        return path == NULL ? -1 : 1;
     }
     text = PyUnicode_AsUTF8(source);
     if (text == NULL || is_markup(text)) {

@@ -129,7 +129,7 @@ cps_lookup(PyObject *start, PyObject *path)
     return place;
 }
 
-/* Whether `data` of the type is that of Event, and no property of a subclass. */
+/* Whether `data` of the type is that of Event, not a property of a subclass. */
 static bool
 data_is_plain(CpsState *state, PyTypeObject *type)
 {
@@ -142,13 +142,26 @@ data_is_plain(CpsState *state, PyTypeObject *type)
     return plain;
 }
 
+/* Whether the steps of a tuple begin with the event's data. */
+static bool
+begins_with_data(CpsState *state, PyObject *event, PyObject *steps)
+{
+    return cps_event_check(state, event) && PyTuple_GET_SIZE(steps) > 0 &&
+           PyTuple_GET_ITEM(steps, 0) == state->names.data && data_is_plain(state, Py_TYPE(event));
+}
+
+bool
+cps_lookup_is_data(CpsState *state, PyObject *event, PyObject *steps)
+{
+    return PyTuple_Check(steps) && PyTuple_GET_SIZE(steps) == 1 && begins_with_data(state, event, steps);
+}
+
 PyObject *
 cps_lookup_to_read(CpsState *state, PyObject *event, PyObject *steps)
 {
-    CpsPayload *payload = cps_event_check(state, event) ? ((CpsEvent *)event)->payload : NULL;
+    CpsPayload *payload = begins_with_data(state, event, steps) ? ((CpsEvent *)event)->payload : NULL;
 
-    if (payload == NULL || payload->kind == CPS_DATA_XML || PyTuple_GET_SIZE(steps) == 0 ||
-        PyTuple_GET_ITEM(steps, 0) != state->names.data || !data_is_plain(state, Py_TYPE(event))) {
+    if (payload == NULL || payload->kind == CPS_DATA_XML) { /* XML is a document, of which Python has an element */
         return follow(event, steps, 0, true);
     }
     return follow(payload->value, steps, 1, true);

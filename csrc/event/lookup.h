@@ -19,4 +19,7 @@ PyObject *cps_lookup_item(PyObject *start, PyObject *steps);
  * set. */
 int cps_find_item(PyObject *start, PyObject *steps, Py_ssize_t done, PyObject **found);
 
+/* Whether `steps` is a tuple that leads to the event's data, which its class does not make something else of. */
+bool cps_lookup_is_data(CpsState *state, PyObject *event, PyObject *steps);
+
 #endif

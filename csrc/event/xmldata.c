@@ -23,6 +23,22 @@ cps_event_document(CpsState *state, PyObject *event)
 }
 
 CpsXmlDocument *
+cps_event_document_to_read(CpsState *state, PyObject *event)
+{
+    CpsPayload *payload = ((CpsEvent *)event)->payload;
+    CpsXmlDocument *document;
+    PyObject *element;
+
+    if (payload == NULL || payload->kind != CPS_DATA_XML || !payload->exposed) {
+        return cps_event_document(state, event);
+    }
+    element = Py_NewRef(payload->value);
+    document = cps_lxml_document(state, element);
+    Py_DECREF(element);
+    return document;
+}
+
+CpsXmlDocument *
 cps_event_take_document(CpsState *state, PyObject *event)
 {
     CpsXmlDocument *document = cps_event_document(state, event);
@@ -69,15 +85,7 @@ cps_event_xml_text(CpsState *state, PyObject *event)
     if (payload == NULL || payload->kind != CPS_DATA_XML) {
         return PyObject_Str(payload == NULL ? Py_None : payload->value);
     }
-    if (payload->exposed) { /* read at once, it needs no copy */
-        PyObject *element = Py_NewRef(payload->value);
-
-        document = cps_lxml_document(state, element);
-        Py_DECREF(element);
-    }
-    else {
-        document = cps_payload_document(state, payload);
-    }
+    document = cps_event_document_to_read(state, event);
     text = document == NULL ? NULL : cps_xml_to_text(cps_xml_document_root(document), CPS_XML_ASCII);
     cps_xml_document_unref(&document);
     return text;

@@ -15,6 +15,9 @@
  * held. New; NULL with MalformedEventData set when the data is no XML, or with another exception. */
 CpsXmlDocument *cps_event_document(CpsState *state, PyObject *event);
 
+/* The same, to be read before any Python code can run: an element that Python holds needs no copy. */
+CpsXmlDocument *cps_event_document_to_read(CpsState *state, PyObject *event);
+
 /* A document that nobody else has, with the data of `event`: its own when that is possible, else a copy. The event has no data then;
  * give it back, changed or not. New; NULL with an exception set as above, and the event unchanged. */
 CpsXmlDocument *cps_event_take_document(CpsState *state, PyObject *event);

@@ -301,9 +301,35 @@ send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t cou
     return sender < 0 ? -1 : send_to_each(self, queues, count, event, (CpsSender)sender, false);
 }
 
+/* self.send_event(event, queues=queues), which a script has overridden. Returns 0 or -1. */
+static int
+send_to_by_method(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count)
+{
+    PyObject *list = PyList_New(count), *names, *result;
+    PyObject *arguments[] = {(PyObject *)self, event, list};
+
+    if (list == NULL) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyList_SET_ITEM(list, i, Py_NewRef(queues[i]));
+    }
+    names = Py_BuildValue("(s)", "queues");
+    result = names == NULL ? NULL
+                           : PyObject_VectorcallMethod(self->state->names.send_event, arguments,
+                                                       2 | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+    Py_XDECREF(names);
+    Py_DECREF(list);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
 int
 cps_actor_send_to(CpsActor *self, PyObject *event, PyObject *const *queues, Py_ssize_t count)
 {
+    if (self->own_send) {
+        return send_to_by_method(self, event, queues, count);
+    }
     return send_check(self, event) < 0 ? -1 : send_to(self, event, queues, count, true);
 }
 

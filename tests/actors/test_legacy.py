@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from compysition import Event, actors
-from compysition.actors import Data, Header, TestEvent, XMLMatcher
+from compysition.actors import Data, Header, TestEvent, XMLFilter, XMLMatcher
 from compysition.errors import MalformedEventData
-from compysition.event import HttpEvent, JSONEvent
+from compysition.event import HttpEvent, JSONEvent, XMLEvent
 from tests.actors.helpers import wait_for_log
 from tests.flows import Collect, quiet_director
 
@@ -122,6 +122,38 @@ def test_xmlmatcher():
     assert isinstance(actor, actors.XMLEventJoin)
 
 
+# ---- XMLFilter ----
+
+
+@pytest.fixture
+def passed(wrap):
+    """The numbers of the events that an XMLFilter sends on, of three."""
+
+    def run(*args, **kwargs):
+        wrapper = wrap(XMLFilter("filter", *args, **kwargs), output_queues=["one", "two"])
+        for number in range(3):
+            wrapper.input = XMLEvent(data=f"<a><n>{number}</n><b{number}/></a>")
+        wrapper.stop()
+        one, two = (
+            [queue.get().data.findtext("n") for _ in range(queue.qsize())]
+            for queue in wrapper.output_queues.values()
+        )
+        assert one == two
+        return one
+
+    return run
+
+
+def test_xml_filter(passed):
+    assert passed("//b1") == ["1"]
+    assert passed("//n", value="[12]") == ["1", "2"]
+    assert passed("//n", whitelist=False, value="[12]") == ["0"]
+
+
+def test_xml_filter_takes_what_it_took(passed):
+    assert passed("//n", None, None, "2", True, "delete", 3) == ["2"]
+
+
 # ---- names ----
 
 
@@ -181,8 +213,14 @@ def test_the_star_import_gives_classes_only():
                 "HTTPMethodEventRouter",
                 "EventFilter",
                 "EventJSONFilter",
+                "EventXMLFilter",
+                "EventXMLXpathsFilter",
             ],
         ),
+        ("xmlfilter", ["XMLFilter"]),
+        ("cookie", ["SetCookie"]),
+        ("cookietest", ["CookieTest"]),
+        ("util", ["XPathLookup"]),
     ],
 )
 def test_module_paths(package, module, names):

@@ -1,3 +1,5 @@
+import tempfile
+
 import pytest
 from lxml import etree
 
@@ -223,3 +225,12 @@ def test_xmlvalidator_is_the_old_name(wrap):
     wrapper = wrap(XMLValidator("xsd", NUMBERS))
     wrapper.input = XMLEvent(data=numbers(1))
     assert wrapper.output is not None
+
+
+def test_a_number_is_no_descriptor_to_read():
+    with tempfile.TemporaryFile() as file:
+        file.write(b"<schema/>")
+        file.seek(0)
+        with pytest.raises(TypeError):
+            XSD("xsd", file.fileno())
+        assert file.read() == b"<schema/>"

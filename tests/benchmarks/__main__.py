@@ -35,6 +35,7 @@ MEASURES = {
     "xmldata:text": ("native",),
     "xmldata:dicts": ("native",),
     "xmldata:crossing": ("native",),
+    "xml_router:xpath_router": ("native",),
     "soak:soak": ("native",),
 }
 

@@ -13,6 +13,8 @@ from compysition.actors import (
     EventJSONFilter,
     EventLogger,
     EventRouter,
+    EventXMLFilter,
+    EventXMLXpathsFilter,
     FileLogger,
     HTTPMethodEventRouter,
     JSONEventAttributeModifier,
@@ -23,6 +25,7 @@ from compysition.actors import (
     TestEvent,
     XMLEventJoin,
 )
+from compysition.actors.cookie import SetCookie
 from compysition.actors.eventattributemodifier import EventDataEventAttributeModifier
 from compysition.errors import (
     ActorInitFailure,
@@ -32,7 +35,7 @@ from compysition.errors import (
     MalformedEventData,
     ServiceUnavailable,
 )
-from compysition.event import HttpEvent, JSONEvent, LogEvent
+from compysition.event import HttpEvent, JSONEvent, LogEvent, XMLEvent
 from compysition.testutils.test_actor import TestActorWrapper
 
 FOLDER = tempfile.TemporaryDirectory()
@@ -202,3 +205,37 @@ def leak_named_routers():
     except EventCommandNotAllowed:
         pass
     wrapper.stop()
+
+
+def leak_xml_filters():
+    for data in ("<a><b k='1'>x</b><b>y</b></a>", "<a xmlns='urn:1' xmlns:p='urn:2'><b>x</b></a>"):
+        event = XMLEvent(data=data)
+        for xpath in ("//b[@k = '1']", "//b[position() > 1]", "count(//b)", "//[", "//q:b"):
+            EventXMLFilter(xpath, None, "y").matches(event)
+        EventXMLXpathsFilter("//b", "//b").matches(event)
+        list(EventXMLFilter("//b | //@k | //text()")._get_value(event, "data"))
+    EventXMLFilter("//b").matches(Event(data="no XML"))
+    stylesheet = (
+        '<x:stylesheet version="1.0" xmlns:x="http://www.w3.org/1999/XSL/Transform"><x:template '
+        'match="/a"><b><x:value-of select="."/></b></x:template></x:stylesheet>'
+    )
+    for xpath in ("/b", "string(/b)"):
+        EventXMLFilter(xpath, stylesheet, "x").matches(XMLEvent(data="<a>x</a>"))
+    for arguments in ((5,), ("//a", None, 5), ("//a", None, "(")):
+        try:
+            EventXMLFilter(*arguments)
+        except Exception:
+            pass
+
+
+def leak_cookie():
+    actor = SetCookie("cookie", "a", "b c", path="/x")
+    actor.pool.logs.add("log")
+    event = HttpEvent()
+    for _ in range(3):
+        actor.consume(event)
+    actor.consume(Event())
+    try:
+        SetCookie("cookie", "a b")
+    except ValueError:
+        pass

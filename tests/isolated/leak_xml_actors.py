@@ -6,7 +6,8 @@ from compysition.testutils.test_actor import TestActorWrapper
 
 HEAD = '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">'
 SHEET = (
-    HEAD + '<xsl:param name="p"/><xsl:template match="/"><b c="{$p}"><xsl:value-of select="count(//n)"/></b>'
+    HEAD
+    + '<xsl:param name="p"/><xsl:template match="/"><b c="{$p}"><xsl:value-of select="count(//n)"/></b>'
     '<xsl:if test="/a/@stop"><xsl:message terminate="yes">stop</xsl:message></xsl:if></xsl:template></xsl:stylesheet>'
 )
 SCHEMA = (
