@@ -1,11 +1,11 @@
 import collections
+import concurrent.futures
 import copy
 import pickle
 import re
 import subprocess
 import sys
 import textwrap
-import threading
 
 import pytest
 from lxml import etree, html
@@ -438,50 +438,38 @@ def test_deep_elements_made_in_python():
         made.data_string()
 
 
+def run_in_threads(work, count=4):
+    """Call work(number) in threads at once; raise what the first of them raised."""
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        for future in [pool.submit(work, number) for number in range(count)]:
+            future.result()
+
+
 def test_events_in_many_threads():
-    failures = []
-
     def work(number):
-        try:
-            for i in range(100):
-                made = XMLEvent(data=f"<a{number}><b{i}>{'x' * i}</b{i}></a{number}>")
-                copied = made.clone()
-                made.data.append(copied.data[0])
-                assert len(made.data) == 2
-                assert pickle.loads(pickle.dumps(made)).data_string() == made.data_string()
-        except BaseException as error:
-            failures.append(error)
+        for i in range(100):
+            made = XMLEvent(data=f"<a{number}><b{i}>{'x' * i}</b{i}></a{number}>")
+            copied = made.clone()
+            made.data.append(copied.data[0])
+            assert len(made.data) == 2
+            assert pickle.loads(pickle.dumps(made)).data_string() == made.data_string()
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    run_in_threads(work)
 
 
 def test_an_event_that_many_threads_use():
     made = XMLEvent(data="<a/>")
-    failures = []
 
     def work(number):
-        try:
-            for i in range(200):
-                if i % 10 == number:
-                    made.data = f"<a>{'<b/>' * 100}</a>"
-                assert made.data.tag == "a"
-                assert made.clone().data.tag == "a"
-                assert made.data_string().startswith("<a")
-                assert "a" in made.convert(JSONEvent).data
-        except BaseException as error:
-            failures.append(error)
+        for i in range(200):
+            if i % 10 == number:
+                made.data = f"<a>{'<b/>' * 100}</a>"
+            assert made.data.tag == "a"
+            assert made.clone().data.tag == "a"
+            assert made.data_string().startswith("<a")
+            assert "a" in made.convert(JSONEvent).data
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    run_in_threads(work)
 
 
 # ---- conversion ----

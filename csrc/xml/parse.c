@@ -132,48 +132,62 @@ parse_in(xmlParserCtxt *context, const char *text, size_t length, int flags)
     options |= (flags & CPS_XML_UTF8) != 0 ? XML_PARSE_IGNORE_ENC : 0;
     options |= trusted || length > CPS_XML_LONG ? XML_PARSE_HUGE : 0;
     set_handlers(context->sax, length > CPS_XML_LONG && !trusted);
-    if (length == 0) {
-        cps_xml_errors_add(parsing_of(context)->errors, 1, 1, "Document is empty");
-        return NULL;
-    }
     return xmlCtxtReadMemory(context, text, (int)length, NULL, NULL, options);
 }
 
-CpsXmlDocument *
-cps_xml_parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
+/* Whether the text can be parsed at all; what is wrong with it becomes an error. */
+static bool
+check_text(const char *text, size_t length, int flags, CpsXmlErrors *errors)
 {
-    xmlParserCtxt *context;
-    xmlSAXHandler *handlers;
-    Parsing parsing;
-    CpsXmlHandler reporter;
-    xmlDoc *tree;
-    CpsXmlDocument *document;
-
     if (length > INT_MAX) {
         cps_xml_errors_add(errors, 0, 0, "Document is larger than 2 GB");
-        return NULL;
+        return false;
+    }
+    if (length == 0) {
+        cps_xml_errors_add(errors, 1, 1, "Document is empty");
+        return false;
     }
     if ((flags & CPS_XML_UTF8) != 0 && memchr(text, '\0', length) != NULL) {
         cps_xml_errors_add(errors, 0, 0, "Document holds a null character");
-        return NULL;
+        return false;
     }
-    context = xmlNewParserCtxt();
+    return true;
+}
+
+/* The tree, or NULL. */
+static xmlDoc *
+parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
+{
+    xmlParserCtxt *context = xmlNewParserCtxt();
+    Parsing parsing = {.errors = errors};
+    xmlSAXHandler *handlers;
+    CpsXmlHandler handler;
+    xmlDoc *tree;
+
     if (context == NULL) {
         return NULL;
     }
     handlers = context->sax;
     parsing.handlers = *handlers;
-    parsing.errors = errors;
     context->sax = &parsing.handlers;
-    reporter = cps_xml_errors_begin(NULL);
+    handler = cps_xml_errors_begin(NULL);
     tree = parse_in(context, text, length, flags);
-    cps_xml_errors_end(reporter);
+    cps_xml_errors_end(handler);
     if (tree != NULL && (!context->wellFormed || cps_xml_errors_failed(errors))) {
         xmlFreeDoc(tree);
         tree = NULL;
     }
     context->sax = handlers;
     xmlFreeParserCtxt(context);
+    return tree;
+}
+
+CpsXmlDocument *
+cps_xml_parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
+{
+    xmlDoc *tree = check_text(text, length, flags, errors) ? parse(text, length, flags, errors) : NULL;
+    CpsXmlDocument *document;
+
     if (tree == NULL) {
         return NULL;
     }
