@@ -510,6 +510,31 @@ class EventAttributeLookupModifier(EventAttributeModifier):
     ) -> None: ...
     def get_modify_value(self, event: Event) -> Any: ...
 
+@disjoint_base
+class XpathEventAttributeModifer(EventAttributeModifier):
+    def __init__(
+        self,
+        name: str,
+        key: str | list[Any] | None = "data",
+        value: str = ...,
+        log_change: bool = False,
+        separator: str = "/",
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def get_modify_value(self, event: Event) -> Any: ...
+
+class HTTPXpathEventAttributeModifier(XpathEventAttributeModifer):
+    def __init__(
+        self,
+        name: str,
+        value: str,
+        log_change: bool = False,
+        separator: str = "/",
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+
 class HTTPStatusModifier(EventAttributeModifier):
     def __init__(
         self,

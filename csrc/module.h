@@ -48,6 +48,8 @@
     X(EventDataAggregator)              \
     X(EventDataXMLAggregator)           \
     X(JSONValidator)                    \
+    X(XpathEventAttributeModifer)       \
+    X(HTTPXpathEventAttributeModifier)  \
     X(MatchedEvent)                     \
     X(MatchedJSONEvent)                 \
     X(MatchedXMLEvent)                  \

@@ -9,7 +9,10 @@ from compysition.actors.eventattributemodifier import (
     EventAttributeModifier,
     HTTPJSONAttributeModifier,
     HTTPStatusModifier,
+    HTTPXpathEventAttributeModifier,
     JSONEventAttributeModifier,
+    XpathEventAttributeModifer,
+    XpathEventAttributeModifier,
 )
 from compysition.actors.eventdataaggregator import EventDataAggregator, EventDataXMLAggregator
 from compysition.actors.eventgenerator import CronEventGenerator, EventGenerator
@@ -65,6 +68,7 @@ __all__ = [
     "HTTPJSONEventAttributeModifier",
     "HTTPMethodEventRouter",
     "HTTPStatusModifier",
+    "HTTPXpathEventAttributeModifier",
     "Header",
     "JSONEventAttributeModifier",
     "JSONEventJoin",
@@ -78,4 +82,6 @@ __all__ = [
     "XMLFilter",
     "XMLMatcher",
     "XMLValidator",
+    "XpathEventAttributeModifer",
+    "XpathEventAttributeModifier",
 ]

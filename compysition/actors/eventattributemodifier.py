@@ -7,8 +7,12 @@ from compysition._core import (
     EventDataStaticAttributeModifier,
     HTTPJSONAttributeModifier,
     HTTPStatusModifier,
+    HTTPXpathEventAttributeModifier,
     JSONEventAttributeModifier,
+    XpathEventAttributeModifer,
 )
+
+XpathEventAttributeModifier = XpathEventAttributeModifer  # as later releases spell it
 
 __all__ = [
     "EventAttributeLookupModifier",
@@ -17,5 +21,8 @@ __all__ = [
     "EventDataStaticAttributeModifier",
     "HTTPJSONAttributeModifier",
     "HTTPStatusModifier",
+    "HTTPXpathEventAttributeModifier",
     "JSONEventAttributeModifier",
+    "XpathEventAttributeModifer",
+    "XpathEventAttributeModifier",
 ]

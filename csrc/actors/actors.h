@@ -35,6 +35,7 @@ int cps_xslt_setup(PyObject *module, CpsState *state);
 int cps_xsd_setup(PyObject *module, CpsState *state);
 int cps_matched_setup(PyObject *module, CpsState *state);
 int cps_join_setup(PyObject *module, CpsState *state);
+int cps_xpathmodifier_setup(PyObject *module, CpsState *state);
 
 /* Instances have free attributes, subclasses are welcome, and scripts set class attributes: hence not immutable. */
 #define CPS_ACTOR_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE)

@@ -221,15 +221,15 @@ cps_modifier_init(CpsModifier *self, const CpsModifierArgs *given, PyObject *arg
 
 enum { KEY = 1, VALUE, LOG_CHANGE, SEPARATOR, PARAMETERS };
 
-static int
-modifier_init(PyObject *op, PyObject *args, PyObject *kwargs)
+int
+cps_modifier_init_common(PyObject *op, const char *type, PyObject *args, PyObject *kwargs)
 {
     static const char *const names[] = {"name", "key", "value", "log_change", "separator"};
     PyObject *values[PARAMETERS], *rest_args, *rest_kwargs;
     CpsModifierArgs given;
     int result;
 
-    if (cps_bind("EventAttributeModifier", args, kwargs, names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
+    if (cps_bind(type, args, kwargs, names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }
     given = (CpsModifierArgs){values[KEY], values[VALUE], values[LOG_CHANGE], values[SEPARATOR]};
@@ -237,6 +237,12 @@ modifier_init(PyObject *op, PyObject *args, PyObject *kwargs)
     Py_DECREF(rest_args);
     Py_DECREF(rest_kwargs);
     return result;
+}
+
+static int
+modifier_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    return cps_modifier_init_common(op, "EventAttributeModifier", args, kwargs);
 }
 
 int

@@ -20,6 +20,9 @@ typedef struct {
 /* The rest of a tp_init: check and store the arguments; `args` and `kwargs` are for Actor. Returns 0, or -1 with an exception set. */
 int cps_modifier_init(CpsModifier *self, const CpsModifierArgs *given, PyObject *args, PyObject *kwargs);
 
+/* A whole tp_init of (name, key, value, log_change, separator). Returns 0, or -1 with an exception set. */
+int cps_modifier_init_common(PyObject *op, const char *type, PyObject *args, PyObject *kwargs);
+
 /* A whole tp_init of (name, value, log_change, separator) with the key "status"; `value` is the default, NULL for none. */
 int cps_modifier_init_status(PyObject *op, const char *type, PyObject *value, PyObject *args, PyObject *kwargs);
 

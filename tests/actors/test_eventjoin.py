@@ -484,9 +484,9 @@ def test_a_purge_in_a_pipeline():
 
 def test_without_error_queues_what_is_held_still_ends_as_failed():
     director, join, _, _ = pipeline(Null, 3, KeepingSource)
-    join.pool.error.clear()
     director.start(block=False)
     wait_until(lambda: len(join.events) == 3)
+    join.pool.error.clear()
     director.stop()
     counts = director.stats()["events"]
     assert (counts["created"], counts["failed"], counts["kept"]) == (3, 3, 0)

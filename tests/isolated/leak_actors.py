@@ -24,6 +24,7 @@ from compysition.actors import (
     SimpleRouter,
     TestEvent,
     XMLEventJoin,
+    XpathEventAttributeModifer,
 )
 from compysition.actors.cookie import SetCookie
 from compysition.actors.eventattributemodifier import EventDataEventAttributeModifier
@@ -72,6 +73,17 @@ def leak_json_modifier():
     actor = JSONEventAttributeModifier("modifier", key="found", value="a/0/b")
     actor.consume(JSONEvent(data={"a": [{"b": [1]}]}))
     actor.consume(JSONEvent(data=[{}, {"a": [{"b": {}}]}, "x"]))
+
+
+def leak_xpath_modifier():
+    actor = XpathEventAttributeModifer("modifier", "found", "b | @c | p:d")
+    actor.consume(XMLEvent(data="<a xmlns:p='u' c='1'><b>2<x/></b><p:d/></a>"))
+    try:
+        actor.consume(XMLEvent(data="<a/>"))
+    except MalformedEventData:
+        pass
+    actor.value = "count(b)"
+    actor.consume(XMLEvent(data="<a/>"))
 
 
 def leak_data_modifier():
