@@ -122,6 +122,11 @@ def test_xmlmatcher():
     assert isinstance(actor, actors.XMLEventJoin)
 
 
+def test_what_xmlmatcher_keeps():
+    module = importlib.import_module("compysition.actors.util.xmlmatcher")
+    assert module.MatchedEvent is actors.XMLEventJoin.matched_event_class
+
+
 # ---- XMLFilter ----
 
 
