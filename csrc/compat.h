@@ -67,6 +67,9 @@ PyObject_GetOptionalAttr(PyObject *object, PyObject *name, PyObject **result)
 
 #endif
 
+/* A function for what rarely happens: it and the way to it are kept apart from the code of every event. */
+#define CPS_COLD __attribute__((cold))
+
 /* Whether a context variable was set in the running greenlet since its context was last emptied. */
 static inline bool
 cps_context_touched(void)

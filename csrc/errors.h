@@ -40,10 +40,10 @@ int cps_errors_setup(PyObject *module, struct CpsState *state);
 
 /* Raise the error of that kind; the message is formatted as by PyUnicode_FromFormat. Returns NULL always,
  * so that callers can return it. */
-PyObject *cps_raise(struct CpsState *state, CpsErrorKind kind, const char *format, ...);
+CPS_COLD PyObject *cps_raise(struct CpsState *state, CpsErrorKind kind, const char *format, ...);
 
 /* The same, with the exception that is set now as its cause. Returns NULL always. */
-PyObject *cps_raise_from(struct CpsState *state, CpsErrorKind kind, const char *format, ...);
+CPS_COLD PyObject *cps_raise_from(struct CpsState *state, CpsErrorKind kind, const char *format, ...);
 
 /* Raise OSError (with errno) for a negative libuv code; `what` names the failed operation. Returns NULL. */
 PyObject *cps_raise_uv(const char *what, int code);

@@ -21,7 +21,7 @@ int cps_consume_begin(CpsConsume *consume, CpsInbox *inbox, PyObject *event, Cps
 
 /* The exception that is set came out of the consume: decide what becomes of the event. Leaves none set. Returns how the delivery
  * ended. (failed.c) */
-CpsFate cps_consume_failed(CpsConsume *consume, CpsWorker *worker);
+CPS_COLD CpsFate cps_consume_failed(CpsConsume *consume, CpsWorker *worker);
 
 /* The delivery has ended as `fate`, or, if `kept`, in an actor that may send its event later: tell its lineage, let others in. */
 void cps_consume_end(CpsConsume *consume, bool kept, CpsFate fate);

@@ -27,7 +27,7 @@ cps_log_enabled(const CpsLogger *logger, int level)
 
 /* Log a message formatted as by PyUnicode_FromFormat; `event` (may be NULL) gives the record's id. Never blocks and never leaves
  * an exception set: a failure to log is reported as unraisable. Keeps an exception that is already set. */
-void cps_log(CpsLogger *logger, int level, PyObject *event, const char *format, ...);
+CPS_COLD void cps_log(CpsLogger *logger, int level, PyObject *event, const char *format, ...);
 
 /* The same with a finished message (borrowed str). */
 void cps_log_message(CpsLogger *logger, int level, PyObject *event, PyObject *message);
