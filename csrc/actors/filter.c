@@ -200,13 +200,14 @@ filter_search(CpsFilter *self, PyObject *event)
     return found;
 }
 
-/* Replace the exception that is set by a plain Exception that tells what was tried, unless it is none that an event can have. */
+/* Replace the exception that is set by a plain Exception that tells what was tried, unless it is none that an event can have, or tells
+ * of a chain without an end. */
 static void
 filter_explain(void)
 {
     PyObject *cause, *error;
 
-    if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+    if (!PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_RecursionError)) {
         return;
     }
     cause = PyErr_GetRaisedException();
