@@ -17,6 +17,8 @@ typedef struct {
                       void *context);
     /* Optional: compiled patterns to use for this event instead of value_regexes. New list, or NULL with an exception set. */
     PyObject *(*regexes)(CpsFilter *self, PyObject *event);
+    /* Optional: what is wrong with the filter, so that it will never match. A new str, or NULL when nothing is. */
+    PyObject *(*complain)(CpsFilter *self);
     PyCFunction get_value; /* the type's _get_value */
 } CpsFilterOps;
 

@@ -66,12 +66,25 @@ router_add_outboxes(CpsRouter *self, CpsFilter *filter, PyObject *queues)
     return status;
 }
 
+/* Log why a filter will never match, which is no error: it never was. */
+static void
+router_log_complaint(CpsRouter *self, CpsFilter *filter)
+{
+    PyObject *complaint = filter->ops->complain == NULL ? NULL : filter->ops->complain(filter);
+
+    if (complaint != NULL) {
+        cps_log(self->base.logger, CPS_LOG_WARNING, NULL, "A filter will never match: %U", complaint);
+        Py_DECREF(complaint);
+    }
+}
+
 /* The outboxes of a filter, stored with it. Returns 0, or -1 with an exception set. */
 static int
 router_connect_filter(CpsRouter *self, PyObject *filter)
 {
     PyObject *queues = PyList_New(0);
 
+    router_log_complaint(self, (CpsFilter *)filter);
     if (queues == NULL || router_add_outboxes(self, (CpsFilter *)filter, queues) < 0) {
         Py_XDECREF(queues);
         return -1;

@@ -203,7 +203,34 @@ xmlfilter_get_value(PyObject *op, PyObject *args, PyObject *kwargs)
     return cps_filter_iterate(op, &xmlfilter_ops, args, kwargs);
 }
 
+/* What is wrong with an XPath; NULL without an exception when nothing is, or when it cannot be told. */
+static PyObject *
+xmlfilter_complain_of(CpsXPath *xpath, PyObject *given)
+{
+    CpsXmlErrors errors = {0};
+    const CpsXmlError *first;
+    PyObject *text = NULL;
+
+    if (xpath != NULL && !cps_xpath_check(xpath, &errors)) {
+        first = cps_xml_errors_first(&errors);
+        text = PyUnicode_FromFormat("%R is no XPath: %s", given, first == NULL ? "invalid" : first->message);
+        PyErr_Clear();
+    }
+    cps_xml_errors_free(&errors);
+    return text;
+}
+
+static PyObject *
+xmlfilter_complain(CpsFilter *op)
+{
+    CpsXmlFilter *self = (CpsXmlFilter *)op;
+    PyObject *text = xmlfilter_complain_of(self->values, self->xpath);
+
+    return text != NULL ? text : xmlfilter_complain_of(self->regexes, self->regex_xpath);
+}
+
 static const CpsFilterOps xmlfilter_ops = {.candidates = xmlfilter_candidates,
+                                           .complain = xmlfilter_complain,
                                            .get_value = _PyCFunction_CAST(xmlfilter_get_value)};
 
 /* --- arguments ----------------------------------------------------------------------------------------------------------------- */
@@ -439,6 +466,7 @@ xpathsfilter_regexes(CpsFilter *op, PyObject *event)
 
 static const CpsFilterOps xpathsfilter_ops = {.candidates = xmlfilter_candidates,
                                               .regexes = xpathsfilter_regexes,
+                                              .complain = xmlfilter_complain,
                                               .get_value = _PyCFunction_CAST(xmlfilter_get_value)};
 
 static PyObject *

@@ -78,7 +78,7 @@ store(Parser *parser, const char *text, size_t length)
 static bool
 starts_name(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
 /* A name, or NULL. */
@@ -283,10 +283,22 @@ parse_path(Parser *parser, CpsPath *path)
     }
 }
 
+/* Which of the other characters may stand in a name or a literal is left to libxml2. */
+static bool
+is_printable(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((*text < ' ' && strchr("\t\r\n", *text) == NULL) || *text > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
 CpsPath *
 cps_path_new(const char *xpath)
 {
-    CpsPath *path = calloc(1, sizeof(*path));
+    CpsPath *path = is_printable(xpath) ? calloc(1, sizeof(*path)) : NULL;
     Parser parser = {.at = xpath};
 
     if (path == NULL) {

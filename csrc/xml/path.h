@@ -1,8 +1,8 @@
 /* path.h: the simple XPaths, which are most of them, walked along the tree without building a set of nodes. Plain C, of one thread.
  *
  * Simple is a path of steps to child elements and at last to attributes or texts, with at most one '//', whose predicates are
- * positions, attributes, children or texts that must be there, and comparisons of these with a literal. A walk takes time in
- * proportion to the document. */
+ * positions, attributes, children or texts that must be there, and comparisons of these with a literal, all in ASCII. A walk takes
+ * time in proportion to the document. */
 #ifndef CPS_XML_PATH_H
 #define CPS_XML_PATH_H
 

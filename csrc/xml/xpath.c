@@ -166,6 +166,19 @@ compile(CpsXPath *self, xmlXPathCompExpr **compiled)
     return form->compiled == NULL ? CPS_XPATH_FAILED : CPS_XPATH_DONE;
 }
 
+bool
+cps_xpath_check(CpsXPath *self, CpsXmlErrors *errors)
+{
+    xmlXPathCompExpr *compiled;
+    CpsXPathStatus status;
+
+    self->default_ns.href = NULL;
+    self->context->userData = errors;
+    status = compile(self, &compiled);
+    self->context->userData = NULL;
+    return status != CPS_XPATH_FAILED;
+}
+
 /* The context keeps nothing of the document. */
 static void
 leave_document(xmlXPathContext *context)
@@ -175,6 +188,25 @@ leave_document(xmlXPathContext *context)
     context->namespaces = NULL;
     context->nsNr = 0;
     context->userData = NULL;
+}
+
+static void
+drop_message(void *context, const char *format, ...)
+{
+}
+
+/* libxml2 prints the name of a function that is not there, to this thread's handler. */
+static xmlXPathObject *
+evaluate_silently(xmlXPathCompExpr *compiled, xmlXPathContext *context)
+{
+    xmlGenericErrorFunc handler = xmlGenericError;
+    void *handler_context = xmlGenericErrorContext;
+    xmlXPathObject *result;
+
+    xmlSetGenericErrorFunc(NULL, drop_message);
+    result = xmlXPathCompiledEval(compiled, context);
+    xmlSetGenericErrorFunc(handler_context, handler);
+    return result;
 }
 
 CpsXPathStatus
@@ -196,7 +228,7 @@ cps_xpath_evaluate(CpsXPath *self, xmlNode *element, xmlXPathObject **result, Cp
         context->namespaces = self->namespaces;
         context->nsNr = self->count;
         context->opCount = 0;
-        *result = xmlXPathCompiledEval(compiled, context);
+        *result = evaluate_silently(compiled, context);
         if (*result == NULL) {
             status = context->opCount >= context->opLimit ? CPS_XPATH_LIMITED : CPS_XPATH_FAILED;
         }

@@ -1,4 +1,5 @@
 import logging
+import re
 
 import pytest
 
@@ -15,6 +16,7 @@ from compysition.actors import (
 from compysition.errors import EventCommandNotAllowed, SetupError
 from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent
 from tests.actors.helpers import logged, take, wait_for_log
+from tests.corpora import naughty_strings
 from tests.flows import Collect, Source, quiet_director
 
 
@@ -145,6 +147,14 @@ def test_what_is_no_event(wrap):
         wrapper.actor.consume("text")
     with pytest.raises(TypeError):
         wrapper.actor.process_no_match("text")
+
+
+def test_naughty_strings_pass_unchanged(route):
+    strings = naughty_strings()
+    router = EventRouter("router", [EventFilter(".*", "all"), EventFilter(r"\d", "digits")])
+    found = route(router, ["all", "digits"], *strings)
+    assert found["all"] == strings
+    assert found["digits"] == [text for text in strings if re.search(r"\d", text)]
 
 
 # ---- the log ----
@@ -444,6 +454,23 @@ def test_pre_hook_of_a_subclass(route):
             super().pre_hook()
 
     assert route(Own("router"), ["a", "b"], "a", "b") == {"a": ["a"], "b": ["b"]}
+
+
+def test_send_event_of_a_subclass(route):
+    sent = []
+
+    class Noted(EventRouter):
+        def send_event(self, event, queues=None, **kwargs):
+            sent.append((event.data, [queue.name for queue in queues]))
+            super().send_event(event, queues=queues, **kwargs)
+
+    router = Noted("router", EventFilter("a", ["one", "two"]), "blacklist")
+    found = route(router, ["one", "two", "rest"], "a", "b")
+    assert found == {"one": ["a"], "two": ["a"], "rest": ["b"]}
+    routed = [
+        (data, names) for data, names in sent if names != ["inbox"]
+    ]  # where the test puts them
+    assert routed == [("a", ["one", "two"]), ("b", ["rest"])]
 
 
 def test_set_filter_of_a_subclass():
