@@ -166,16 +166,47 @@ compile(CpsXPath *self, xmlXPathCompExpr **compiled)
     return form->compiled == NULL ? CPS_XPATH_FAILED : CPS_XPATH_DONE;
 }
 
+static void
+drop_message(void *context, const char *format, ...)
+{
+}
+
+/* What libxml2 would print meanwhile goes to the errors (structured reports) or is dropped (messages, as the name of an unknown function):
+ * both have handlers of the thread, which are put back. */
+typedef struct {
+    CpsXmlHandler reports;
+    xmlGenericErrorFunc messages;
+    void *messages_context;
+} Silence;
+
+static Silence
+silence_begin(CpsXPath *self, CpsXmlErrors *errors)
+{
+    Silence before = {cps_xml_errors_begin(errors), xmlGenericError, xmlGenericErrorContext};
+
+    xmlSetGenericErrorFunc(NULL, drop_message);
+    self->context->userData = errors;
+    return before;
+}
+
+static void
+silence_end(CpsXPath *self, Silence before)
+{
+    xmlSetGenericErrorFunc(before.messages_context, before.messages);
+    cps_xml_errors_end(before.reports);
+    self->context->userData = NULL;
+}
+
 bool
 cps_xpath_check(CpsXPath *self, CpsXmlErrors *errors)
 {
+    Silence before = silence_begin(self, errors);
     xmlXPathCompExpr *compiled;
     CpsXPathStatus status;
 
     self->default_ns.href = NULL;
-    self->context->userData = errors;
     status = compile(self, &compiled);
-    self->context->userData = NULL;
+    silence_end(self, before);
     return status != CPS_XPATH_FAILED;
 }
 
@@ -187,26 +218,6 @@ leave_document(xmlXPathContext *context)
     context->node = NULL;
     context->namespaces = NULL;
     context->nsNr = 0;
-    context->userData = NULL;
-}
-
-static void
-drop_message(void *context, const char *format, ...)
-{
-}
-
-/* libxml2 prints the name of a function that is not there, to this thread's handler. */
-static xmlXPathObject *
-evaluate_silently(xmlXPathCompExpr *compiled, xmlXPathContext *context)
-{
-    xmlGenericErrorFunc handler = xmlGenericError;
-    void *handler_context = xmlGenericErrorContext;
-    xmlXPathObject *result;
-
-    xmlSetGenericErrorFunc(NULL, drop_message);
-    result = xmlXPathCompiledEval(compiled, context);
-    xmlSetGenericErrorFunc(handler_context, handler);
-    return result;
 }
 
 CpsXPathStatus
@@ -215,12 +226,13 @@ cps_xpath_evaluate(CpsXPath *self, xmlNode *element, xmlXPathObject **result, Cp
     xmlXPathContext *context = self->context;
     xmlXPathCompExpr *compiled;
     CpsXPathStatus status;
+    Silence before;
 
     *result = NULL;
     if (!find_namespaces(self, element)) {
         return CPS_XPATH_NO_MEMORY;
     }
-    context->userData = errors;
+    before = silence_begin(self, errors);
     status = compile(self, &compiled);
     if (status == CPS_XPATH_DONE) {
         context->doc = element->doc;
@@ -228,12 +240,13 @@ cps_xpath_evaluate(CpsXPath *self, xmlNode *element, xmlXPathObject **result, Cp
         context->namespaces = self->namespaces;
         context->nsNr = self->count;
         context->opCount = 0;
-        *result = evaluate_silently(compiled, context);
+        *result = xmlXPathCompiledEval(compiled, context);
         if (*result == NULL) {
             status = context->opCount >= context->opLimit ? CPS_XPATH_LIMITED : CPS_XPATH_FAILED;
         }
     }
     leave_document(context);
+    silence_end(self, before);
     return status;
 }
 

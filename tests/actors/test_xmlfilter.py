@@ -92,7 +92,9 @@ def test_matches(regexes, xpath, matches):
     assert EventXMLFilter(xpath, None, regexes).matches(XMLEvent(data=PLAIN)) is matches
 
 
-@pytest.mark.parametrize("xpath", ["//[", "", "//x:a", "f(1)", "$v", "1 +", None, "//a['\x1a']"])
+@pytest.mark.parametrize(
+    "xpath", ["//[", "", "//x:a", "f(1)", "$v", "1 +", None, "a\x16", "//a['\x1a']"]
+)
 def test_what_is_no_xpath_matches_nothing(xpath, capfd):
     assert not EventXMLFilter(xpath).matches(XMLEvent(data=PLAIN))
     assert capfd.readouterr() == ("", "")
