@@ -57,10 +57,11 @@ SHAPES: dict[Any, dict[str, str]] = {
     "flowchart.terminator": {"shape": "oval", "style": "filled"},
 }
 
+# Without weight an edge does not bend the way that the events take.
 KINDS: dict[str, dict[str, str]] = {
     "outbound": {},
-    "error": {"style": "dashed", "color": "#c0392b", "fontcolor": "#c0392b"},
-    "log": {"style": "dotted", "color": "#a9b4bf", "fontcolor": "#a9b4bf"},
+    "error": {"style": "dashed", "color": "#c0392b", "fontcolor": "#c0392b", "weight": "0"},
+    "log": {"style": "dotted", "color": "#a9b4bf", "fontcolor": "#a9b4bf", "weight": "0"},
 }
 
 

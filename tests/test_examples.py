@@ -86,6 +86,42 @@ def test_package_activity(start, tmp_path):
     assert re.search(r"^2026-01-02 +1$", output, re.MULTILINE)
 
 
+def test_orders(start, tmp_path):
+    """Each order ends in the folder where it belongs, and what is wrong with those that fail is told."""
+    process = start("orders.py")
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, output
+    folders = {
+        folder: sorted(path.name for path in (tmp_path / "build/orders" / folder).iterdir())
+        for folder in ("domestic", "foreign", "rejected")
+    }
+    assert folders == {
+        "domestic": ["1001.xml"],
+        "foreign": ["1002.xml", "1007.xml"],
+        "rejected": ["1003.xml", "1004.xml", "1005.xml", "1006.xml"],
+    }
+    assert re.search(r"1001.xml  Café Rosengarten +179.12 EUR", output)
+    assert re.search(r"1002.xml  Teehaus Zürichberg AG +471.18 EUR", output)
+    for reason in (
+        "'a few' is not a valid value of the atomic type 'xs:positiveInteger'. (line 14)",
+        "xmlParseEntityRef: no name, line 11, column 31",
+        "no exchange rate for ISK",
+        "The value '-3.32' is less than the minimum value allowed ('0')",
+    ):
+        assert reason in output
+    invoice = (tmp_path / "build/orders/foreign/1007.xml").read_text(encoding="utf-8")
+    assert '\n  <euros rate="1.1385">158.10</euros>\n</invoice>\n' in invoice
+    assert "7 events drained, 0 not" in (tmp_path / "build/orders/orders.log").read_text()
+
+
+def test_orders_of_other_files(start, tmp_path):
+    process = start("orders.py", str(EXAMPLES / "data/orders/1002.xml"), "missing.xml")
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, output
+    assert "No such file or directory: 'missing.xml'" in output
+    assert "1002.xml  Teehaus" in output
+
+
 def test_gevent_inside_an_actor(start):
     pytest.importorskip("gevent")
     process = start("with_gevent.py")
