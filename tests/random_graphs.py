@@ -18,7 +18,13 @@ import time
 
 import compysition
 from compysition import Actor, Director, Event
-from compysition.actors import EventAttributeModifier, EventGenerator, FlowController, Null
+from compysition.actors import (
+    EventAttributeModifier,
+    EventGenerator,
+    EventJoin,
+    FlowController,
+    Null,
+)
 from compysition.errors import QueueEmpty, QueueFull
 
 GRACE = 4.0  # a stop's own: threads, broken off consumes, error actor, log actor; a second each
@@ -337,6 +343,8 @@ def make_actor(world, plan, name):
         )  # fmt: skip
     if plan["kind"] == "modifier":
         return register(EventAttributeModifier, name, "mark", 1, **settings)
+    if plan["kind"] == "join":
+        return register(EventJoin, name, plan["purge_interval"], **settings)
     return register({"flow": FlowController, "null": Null}[plan["kind"]], name, **settings)
 
 
@@ -499,6 +507,8 @@ HARMLESS = (
     "Unable to generate an event: QueueFull",  # on_full="fail"
     "Actor",  # could not be started: a second signal broke off its start
     "Event exception caught",
+    "Event purged: ",  # a join
+    "Could not process incoming event: ",
     "Stopped:",
     "Invalid input",
     "Greenlet '",

@@ -47,11 +47,12 @@ def nodes(draw):
 def built_in(draw):
     """How one of the built-in actors is set up."""
     return {
-        "kind": draw(one_of("flow", "flow", "null", "modifier", "generator")),
+        "kind": draw(one_of("flow", "flow", "null", "modifier", "generator", "join", "join")),
         "concurrency": draw(one_of(1, 1000)),
         "count": draw(one_of(0, 5, 50)),
         "interval": draw(one_of(0.0005, 0.003)),
         "producers": draw(one_of(1, 3)),
+        "purge_interval": draw(one_of(None, 0, 0.001, 0.01)),
     }
 
 
