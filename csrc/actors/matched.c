@@ -282,14 +282,13 @@ fill_with_json(CpsMatchedEvent *self, CpsState *state, PyObject *event)
 int
 cps_matched_fill(CpsMatchedEvent *self, CpsState *state, PyObject *event)
 {
-    CpsFormat format = cps_format_of(state, Py_TYPE(event));
     PyObject *joined;
     int status;
 
-    if (Py_IS_TYPE(self, state->types.MatchedXMLEvent) && format == CPS_FORMAT_XML) {
+    if (Py_IS_TYPE(self, state->types.MatchedXMLEvent) && cps_format_is(state, event, state->xml_conversions)) {
         return fill_with_document(self, state, event);
     }
-    if (Py_IS_TYPE(self, state->types.MatchedJSONEvent) && format == CPS_FORMAT_JSON) {
+    if (Py_IS_TYPE(self, state->types.MatchedJSONEvent) && cps_format_is(state, event, state->json_conversions)) {
         return fill_with_json(self, state, event);
     }
     joined = PyObject_GetAttr((PyObject *)self, state->names.joined);

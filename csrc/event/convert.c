@@ -157,17 +157,6 @@ share_parts(CpsState *state, CpsEvent *to, CpsEvent *from)
 
 /* ---- data ---- */
 
-/* Whether data is assigned to `event` as its format does it by itself: then Python need not see the data on its way. */
-static bool
-converts_as(CpsState *state, CpsEvent *event, PyObject *conversions)
-{
-    PyObject *methods = PyObject_GetAttr((PyObject *)event, state->names.conversion_methods);
-
-    PyErr_Clear();
-    Py_XDECREF(methods);
-    return methods == conversions;
-}
-
 /* The data of `from`, which is XML, as JSON. */
 static int
 convert_xml_to_json(CpsState *state, CpsEvent *to, CpsEvent *from)
@@ -188,8 +177,8 @@ static int
 convert_data(CpsState *state, CpsEvent *to, CpsEvent *from)
 {
     CpsDataKind kind = from->payload == NULL ? CPS_DATA_VALUE : (CpsDataKind)from->payload->kind;
-    bool to_json = converts_as(state, to, state->json_conversions);
-    bool to_xml = converts_as(state, to, state->xml_conversions);
+    bool to_json = cps_format_is(state, (PyObject *)to, state->json_conversions);
+    bool to_xml = cps_format_is(state, (PyObject *)to, state->xml_conversions);
     PyObject *data;
     int result;
 

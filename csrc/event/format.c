@@ -250,6 +250,16 @@ cps_format_plain_conversions(PyObject *module)
     return methods;
 }
 
+bool
+cps_format_is(CpsState *state, PyObject *event, PyObject *conversions)
+{
+    PyObject *methods = PyObject_GetAttr(event, state->names.conversion_methods);
+
+    PyErr_Clear();
+    Py_XDECREF(methods);
+    return methods == conversions;
+}
+
 int
 cps_format_add_conversion(PyObject *methods, PyObject *type, PyMethodDef *def, PyObject *module)
 {

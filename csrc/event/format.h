@@ -15,6 +15,10 @@ int cps_format_setup(PyObject *module, CpsState *state);
 /* The format of a class of events, or of any other class. */
 CpsFormat cps_format_of(CpsState *state, PyTypeObject *type);
 
+/* Whether the conversion_methods of `event` are these: then data is assigned as the format does it by itself, and Python need not see
+ * it on its way. */
+bool cps_format_is(CpsState *state, PyObject *event, PyObject *conversions);
+
 /* Add `type` -> a function of `def` on `module` to conversion_methods. Returns 0, or -1 with an exception set. */
 int cps_format_add_conversion(PyObject *methods, PyObject *type, PyMethodDef *def, PyObject *module);
 

@@ -185,6 +185,15 @@ def test_joined_json_is_what_can_be_sent(join):
     assert two.data_string() == '{"a": [1]}'
 
 
+def test_an_event_class_with_conversions_of_its_own(join):
+    class Sorted(JSONEvent):
+        conversion_methods = {**JSONEvent.conversion_methods, list: sorted}
+
+    wrapper = join(JSONEventJoin)
+    wrapper.send(**copies(Sorted, a=[3], b=[2], c=[1]))
+    assert wrapper.output.data == [1, 2, 3]
+
+
 # ---- XML ----
 
 
@@ -399,6 +408,13 @@ def test_an_entry_that_a_script_removes(join):
     wrapper.send(b=events["b"])
     wrapper.stop()
     assert wrapper.error.data == 2
+
+
+def test_a_failure_is_not_tried_again(join):
+    """With rescue, a part that came back alone would wait for the others for ever."""
+    wrapper = join(JSONEventJoin, rescue=True)
+    wrapper.send(**copies(JSONEvent, a={}, b=[], c={}))
+    assert [wrapper.error.data for _ in range(3)] == [{}, [], {}]
 
 
 # ---- in a pipeline ----

@@ -181,6 +181,8 @@ def test_draft_4_unless_the_schema_says_otherwise():
     assert refusal(JSONValidator("validator", schema), "5")
     newer = {"$schema": "http://json-schema.org/draft-07/schema#", "const": 1}
     assert refusal(JSONValidator("validator", newer), "2") == ["1 was expected"]
+    unknown = {"$schema": "http://example.com/schema", "const": 1}
+    JSONValidator("validator", unknown).consume(JSONEvent(data="2"))
 
 
 @pytest.mark.parametrize(
