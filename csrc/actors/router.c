@@ -423,8 +423,12 @@ int
 cps_router_add_named(CpsRouter *self, PyObject *name, PyObject *scope)
 {
     PyObject *filter;
-    int status = PyDict_Contains(self->named, name);
+    int status;
 
+    if (self->named == NULL && (self->named = PyDict_New()) == NULL) { /* a subclass has not called the constructor */
+        return -1;
+    }
+    status = PyDict_Contains(self->named, name);
     if (status != 0) {
         return status < 0 ? -1 : 0;
     }

@@ -235,6 +235,10 @@ xslt_transform_method(PyObject *op, PyObject *element)
     CpsXmlDocument *source;
     PyObject *result = NULL;
 
+    if (root != NULL && self->stylesheet == NULL) { /* a subclass has not called the constructor */
+        PyErr_SetString(PyExc_RuntimeError, "there is no stylesheet");
+        Py_CLEAR(root);
+    }
     if (root != NULL && !cps_lxml_is_element(root)) {
         PyErr_Format(PyExc_TypeError, "transform() takes an lxml element, not %.100s", Py_TYPE(root)->tp_name);
         Py_CLEAR(root);

@@ -165,6 +165,9 @@ actor_start_method(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     CpsActor *self = (CpsActor *)op;
 
+    if (!self->initialised) {
+        return PyErr_Format(PyExc_RuntimeError, "%.200s.__init__ has not called that of Actor", Py_TYPE(self)->tp_name);
+    }
     if (self->started && !self->stopped) {
         Py_RETURN_NONE;
     }
@@ -503,6 +506,28 @@ actor_alloc(PyTypeObject *type)
     return self;
 }
 
+static int
+actor_make_parts(CpsActor *self)
+{
+    CpsState *state = self->state;
+
+    Py_XSETREF(self->pool, (CpsQueuePool *)cps_pool_new(state, self->size));
+    if (self->pool == NULL) {
+        return -1;
+    }
+    Py_XSETREF(self->logger, (CpsLogger *)cps_logger_new(state, self->name, self->pool->logs));
+    if (self->logger == NULL) {
+        return -1;
+    }
+    Py_XSETREF(self->threads, cps_threads_new(state, (PyObject *)self->logger));
+    Py_XSETREF(self->blockdiag_config, PyDict_New());
+    if (self->threads == NULL || self->blockdiag_config == NULL) {
+        return -1;
+    }
+    return cps_actor_set_shape(self, "box");
+}
+
+/* It has all parts already, so that an actor whose class forgets Actor.__init__ does no harm. */
 static PyObject *
 actor_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
@@ -526,31 +551,10 @@ actor_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwa
     cps_list_init(&self->jobs);
     self->name = Py_NewRef(Py_None);
     self->ledger = cps_ledger_new();
-    if (self->ledger == NULL) {
+    if (self->ledger == NULL || actor_make_parts(self) < 0) {
         Py_CLEAR(self);
     }
     return (PyObject *)self;
-}
-
-static int
-actor_make_parts(CpsActor *self)
-{
-    CpsState *state = self->state;
-
-    Py_XSETREF(self->pool, (CpsQueuePool *)cps_pool_new(state, self->size));
-    if (self->pool == NULL) {
-        return -1;
-    }
-    Py_XSETREF(self->logger, (CpsLogger *)cps_logger_new(state, self->name, self->pool->logs));
-    if (self->logger == NULL) {
-        return -1;
-    }
-    Py_XSETREF(self->threads, cps_threads_new(state, (PyObject *)self->logger));
-    Py_XSETREF(self->blockdiag_config, PyDict_New());
-    if (self->threads == NULL || self->blockdiag_config == NULL) {
-        return -1;
-    }
-    return cps_actor_set_shape(self, "box");
 }
 
 /* A keyword of the constructor as a number; absent leaves *number alone. Returns 0 or -1. */
@@ -624,6 +628,7 @@ cps_actor_init(CpsActor *self, const CpsActorOps *ops, PyObject *args, PyObject 
         return -1;
     }
     self->max_rescue = (long)max_rescue;
+    self->initialised = true;
     return actor_make_parts(self) < 0 ? -1 : actor_set_overridden(self);
 }
 

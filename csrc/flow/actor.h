@@ -94,6 +94,7 @@ struct CpsActor {
     bool blocking_consume, rescue;
     bool c_consume;          /* ops->consume is what runs */
     bool own_send, own_fail; /* a script has overridden send_event, send_error */
+    bool initialised;        /* the constructor of Actor was called */
     bool started, loop_ended, stopped;
     bool takes;          /* may begin to consume: it was started, and no stop breaks off what runs */
     bool named_unrouted; /* the missing outbox was logged */

@@ -1,8 +1,10 @@
 """What holds for every built-in actor."""
 
+import contextlib
+
 import pytest
 
-from compysition import Actor, Event, Queue
+from compysition import Actor, Event, Queue, actors
 from compysition.actors import (
     STDOUT,
     CronEventGenerator,
@@ -19,6 +21,7 @@ from compysition.actors import (
     RedactedFileLogger,
     TestEvent,
 )
+from compysition.event import XMLEvent
 from tests.actors.helpers import Mute, fill_outbox, take, wait_for_log
 from tests.flows import Collect, quiet_director
 
@@ -288,3 +291,38 @@ def test_an_overridden_send_event_is_called(wrap, make_sender):
     wrapper = wrap(actor)
     wrapper.input = Event(data={})
     assert wrapper.output.marked
+
+
+BUILT_IN = [
+    value for value in vars(actors).values() if isinstance(value, type) and issubclass(value, Actor)
+]
+
+
+@pytest.mark.parametrize("base", [Actor, *BUILT_IN], ids=lambda base: base.__name__)
+def test_a_class_that_forgets_the_constructor(base):
+    class Forgetful(base):
+        def __init__(self):
+            pass
+
+        def consume(self, event, *args, **kwargs):
+            pass
+
+    actor, event = Forgetful(), XMLEvent(data="<a/>")
+    with pytest.raises(RuntimeError, match=r"Forgetful\.__init__ has not called that of Actor"):
+        actor.start()
+    for use in (
+        lambda: actor.send_event(event),
+        lambda: actor.send_error(event),
+        lambda: actor.connect_queue("out", Null("null"), "in"),
+        lambda: Null("null").connect_queue("out", actor, "in"),
+        lambda: quiet_director().register_actor(actor),
+        lambda: base.consume(actor, event),
+        lambda: actor.pre_hook(),
+        lambda: actor.transform(event.data),
+        lambda: actor.process_error("text", event),
+        lambda: actor.process_no_match(event),
+        lambda: [getattr(actor, name, None) for name in dir(actor)],
+        lambda: actor.stop(),
+    ):
+        with contextlib.suppress(Exception):  # whatever it says, it must not crash
+            use()
