@@ -14,10 +14,12 @@ _Thread_local CpsRuntime *cps_runtime_of_thread;
 static CpsList runtimes; /* CpsRuntime.process_link: those of all threads */
 
 enum {
-    SLICE_NS = 300 * 1000,    /* how long workers drain before the loop is polled */
-    SLICE_EVENTS = 8,         /* events between two looks at the clock */
-    POLL_NS = 100 * 1000,     /* with work at hand, poll no more often */
-    GIL_NS = 5 * 1000 * 1000, /* other Python threads wait no longer for C actors */
+    SLICE_NS = 300 * 1000, /* how long workers drain before the loop is polled */
+    SLICE_EVENTS = 8,      /* events between two looks at the clock */
+    POLL_NS = 100 * 1000,  /* with work at hand, poll no more often */
+    /* Other Python threads wait no longer for C actors. A thread asks for the GIL, and then surely gets it, when it has been kept
+     * from it for 5 ms: giving it up as often would be taken for an offer, and it would be ours again before the thread woke up. */
+    GIL_NS = 10 * 1000 * 1000,
 };
 
 /* --- life ----------------------------------------------------------------------------------------------------------------------- */
