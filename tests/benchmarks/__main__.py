@@ -36,6 +36,8 @@ MEASURES = {
     "xmldata:dicts": ("native",),
     "xmldata:crossing": ("native",),
     "xml_router:xpath_router": ("native",),
+    "xml_pipeline:one_core": ("native",),
+    "xml_pipeline:two_cores": ("native",),
     "soak:soak": ("native",),
 }
 
