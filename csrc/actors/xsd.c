@@ -1,8 +1,8 @@
 /* XSD: lets only valid XML pass; validates in the thread pool when that pays. */
 #include "actors/actors.h"
+#include "actors/xmljob.h"
 #include "actors/xmlsource.h"
 #include "event/xmldata.h"
-#include "flow/job.h"
 #include "xml/schema.h"
 
 typedef struct {
@@ -66,16 +66,14 @@ xsd_consume(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
     CpsXmlDocument *document = cps_event_document(actor->state, event);
     CpsXmlErrors errors = {0};
     uint64_t start = uv_hrtime();
-    bool valid = true;
+    bool valid;
     int status;
 
     if (document == NULL) {
         return -1;
     }
-    if (self->schema != NULL) {
-        valid = cps_schema_validate(self->schema, document->tree, &errors);
-        cps_job_measured(actor, uv_hrtime() - start);
-    }
+    valid = cps_schema_validate(self->schema, document->tree, &errors);
+    cps_job_measured(actor, uv_hrtime() - start);
     cps_xml_document_unref(&document);
     status = xsd_settle(self, event, valid, &errors);
     cps_xml_errors_free(&errors);
@@ -85,8 +83,7 @@ xsd_consume(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
 /* --- in the thread pool ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
-    CpsJob job;
-    CpsXmlDocument *document; /* owned */
+    CpsXmlJob xml; /* first */
     CpsXmlErrors errors;
     bool valid;
 } CpsXsdJob;
@@ -96,53 +93,60 @@ xsd_job_work(CpsJob *job)
 {
     CpsXsdJob *own = (CpsXsdJob *)job;
 
-    own->valid = cps_schema_validate(((CpsXsd *)job->actor)->schema, own->document->tree, &own->errors);
+    own->valid = cps_xml_job_parse(&own->xml) &&
+                 cps_schema_validate(((CpsXsd *)job->actor)->schema, own->xml.document->tree, &own->errors);
 }
 
 static int
-xsd_job_finish(CpsJob *job, CpsActor *actor, PyObject *event)
+xsd_job_finish(CpsJob *job, CpsActor *actor)
 {
     CpsXsdJob *own = (CpsXsdJob *)job;
+    PyObject *event = cps_xml_job_event(&own->xml, actor); /* borrowed */
 
-    return cps_event_set_document(actor->state, event, &own->document) < 0
-               ? -1
-               : xsd_settle((CpsXsd *)actor, event, own->valid, &own->errors);
+    if (event == NULL || cps_event_set_document(actor->state, event, &own->xml.document) < 0) {
+        return -1;
+    }
+    return xsd_settle((CpsXsd *)actor, event, own->valid, &own->errors);
 }
 
 static void
 xsd_job_free(CpsJob *job)
 {
-    CpsXsdJob *own = (CpsXsdJob *)job;
-
-    cps_xml_document_unref(&own->document);
-    cps_xml_errors_free(&own->errors);
-    PyMem_Free(own);
+    cps_xml_errors_free(&((CpsXsdJob *)job)->errors);
+    cps_xml_job_free((CpsXmlJob *)job);
 }
 
 static const CpsJobOps xsd_job_ops = {.work = xsd_job_work, .finish = xsd_job_finish, .free = xsd_job_free};
 
 static int
-xsd_start_job(CpsActor *actor, CpsConsume *consume)
+xsd_start_text_job(CpsActor *actor, CpsConsume *consume, PyObject *converted, PyObject *text)
 {
-    CpsXsdJob *job;
+    CpsXmlJob *job = cps_xml_job_new(sizeof(CpsXsdJob), actor, consume, converted, text);
 
-    if (((CpsXsd *)actor)->schema == NULL || !cps_job_pays(actor)) {
-        return 0;
-    }
-    job = PyMem_Calloc(1, sizeof(*job));
-    if (job == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    job->document = cps_event_take_document(actor->state, consume->event);
-    if (job->document == NULL) {
-        PyMem_Free(job);
-        return -1;
-    }
-    return cps_job_start(&job->job, &xsd_job_ops, actor, consume) < 0 ? -1 : 1;
+    return job == NULL || cps_job_start(&job->job, &xsd_job_ops, actor, consume) < 0 ? -1 : 1;
 }
 
-static const CpsActorOps xsd_ops = {.consume = xsd_consume, .start_job = xsd_start_job};
+static int
+xsd_start_job(CpsActor *actor, CpsConsume *consume)
+{
+    return cps_job_pays(actor) ? xsd_start_text_job(actor, consume, NULL, NULL) : 0;
+}
+
+static const CpsActorOps xsd_ops = {
+    .consume = xsd_consume,
+    .start_job = xsd_start_job,
+    .start_text_job = xsd_start_text_job,
+};
+
+/* --- without a schema -------------------------------------------------------------------------------------------------------------- */
+
+static int
+xsd_pass(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
+{
+    return xsd_settle((CpsXsd *)actor, event, true, NULL);
+}
+
+static const CpsActorOps xsd_pass_ops = {.consume = xsd_pass};
 
 /* --- the type -------------------------------------------------------------------------------------------------------------------- */
 
@@ -191,12 +195,14 @@ xsd_init(PyObject *op, PyObject *args, PyObject *kwargs)
     static const char *const names[] = {"name", "xsd", "allowed_paths"};
     CpsXsd *self = (CpsXsd *)op;
     PyObject *values[PARAMETERS], *rest_args, *rest_kwargs;
+    bool passes;
     int result;
 
     if (cps_bind("XSD", args, kwargs, names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }
-    result = cps_actor_init(&self->base, &xsd_ops, rest_args, rest_kwargs);
+    passes = values[XSD] == NULL || values[XSD] == Py_None;
+    result = cps_actor_init(&self->base, passes ? &xsd_pass_ops : &xsd_ops, rest_args, rest_kwargs);
     if (result == 0) {
         self->plain_process_error = cps_method_is(Py_TYPE(op), self->base.state->names.process_error,
                                                   _PyCFunction_CAST(xsd_process_error_method));

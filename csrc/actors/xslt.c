@@ -1,9 +1,9 @@
 /* XSLT: transforms each event's XML by a stylesheet, in the thread pool when that pays. */
 #include "actors/actors.h"
+#include "actors/xmljob.h"
 #include "actors/xmlsource.h"
 #include "event/event.h"
 #include "event/xmldata.h"
-#include "flow/job.h"
 #include "xml/lxml.h"
 #include "xml/stylesheet.h"
 #include "xml/text.h"
@@ -16,7 +16,6 @@ typedef struct {
     PyObject *template;   /* owned: the same as an lxml.etree.XSLT, once a script asked for it; or NULL */
     PyObject *parameters; /* owned dict of str to str */
     const char **pairs;   /* owned; the texts belong to `parameters` */
-    bool plain_transform; /* no subclass overrides transform() */
 } CpsXslt;
 
 /* --- one transformation ------------------------------------------------------------------------------------------------------ */
@@ -135,7 +134,86 @@ xslt_transform_here(CpsXslt *self, PyObject *event)
     return status;
 }
 
-/* event.data = self.transform(event.data), as a subclass does it. Returns 0, or -1 with an exception set. */
+static int
+xslt_consume(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
+{
+    xslt_log_data((CpsXslt *)actor, event, "In");
+    return xslt_transform_here((CpsXslt *)actor, event) < 0 ? -1 : cps_actor_send(actor, event);
+}
+
+/* --- in the thread pool --------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    CpsXmlJob xml; /* first */
+    CpsTransformation transformation;
+} CpsXsltJob;
+
+static void
+xslt_job_work(CpsJob *job)
+{
+    CpsXsltJob *own = (CpsXsltJob *)job;
+    const CpsXslt *self = (CpsXslt *)job->actor;
+
+    if (cps_xml_job_parse(&own->xml)) {
+        cps_stylesheet_apply(self->stylesheet, own->xml.document->tree, self->pairs, &own->transformation);
+    }
+}
+
+static int
+xslt_job_finish(CpsJob *job, CpsActor *actor)
+{
+    CpsXsltJob *own = (CpsXsltJob *)job;
+    PyObject *event = cps_xml_job_event(&own->xml, actor); /* borrowed */
+
+    if (event == NULL || xslt_settle((CpsXslt *)actor, event, &own->xml.document, &own->transformation) < 0) {
+        return -1;
+    }
+    return cps_actor_send(actor, event);
+}
+
+static void
+xslt_job_free(CpsJob *job)
+{
+    cps_transformation_free(&((CpsXsltJob *)job)->transformation);
+    cps_xml_job_free((CpsXmlJob *)job);
+}
+
+static const CpsJobOps xslt_job_ops = {.work = xslt_job_work, .finish = xslt_job_finish, .free = xslt_job_free};
+
+static int
+xslt_start_text_job(CpsActor *actor, CpsConsume *consume, PyObject *converted, PyObject *text)
+{
+    CpsXmlJob *job;
+
+    if (text != NULL &&
+        cps_log_enabled(actor->logger, CPS_LOG_DEBUG)) { /* what goes in is logged, before it is changed */
+        Py_DECREF(converted);
+        Py_DECREF(text);
+        return 0;
+    }
+    job = cps_xml_job_new(sizeof(CpsXsltJob), actor, consume, converted, text);
+    return job == NULL || cps_job_start(&job->job, &xslt_job_ops, actor, consume) < 0 ? -1 : 1;
+}
+
+static int
+xslt_start_job(CpsActor *actor, CpsConsume *consume)
+{
+    if (!cps_job_pays(actor)) {
+        return 0;
+    }
+    xslt_log_data((CpsXslt *)actor, consume->event, "In");
+    return xslt_start_text_job(actor, consume, NULL, NULL);
+}
+
+static const CpsActorOps xslt_ops = {
+    .consume = xslt_consume,
+    .start_job = xslt_start_job,
+    .start_text_job = xslt_start_text_job,
+};
+
+/* --- a subclass that overrides transform() ----------------------------------------------------------------------------------- */
+
+/* event.data = self.transform(event.data). Returns 0, or -1 with an exception set. */
 static int
 xslt_transform_overridden(CpsXslt *self, PyObject *event)
 {
@@ -150,78 +228,12 @@ xslt_transform_overridden(CpsXslt *self, PyObject *event)
 }
 
 static int
-xslt_consume(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
+xslt_consume_overridden(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
 {
-    CpsXslt *self = (CpsXslt *)actor;
-    int status;
-
-    xslt_log_data(self, event, "In");
-    status = self->plain_transform ? xslt_transform_here(self, event) : xslt_transform_overridden(self, event);
-    return status < 0 ? -1 : cps_actor_send(actor, event);
+    return xslt_transform_overridden((CpsXslt *)actor, event) < 0 ? -1 : cps_actor_send(actor, event);
 }
 
-/* --- in the thread pool --------------------------------------------------------------------------------------------------------- */
-
-typedef struct {
-    CpsJob job;
-    CpsXmlDocument *source; /* owned */
-    CpsTransformation transformation;
-} CpsXsltJob;
-
-static void
-xslt_job_work(CpsJob *job)
-{
-    CpsXsltJob *own = (CpsXsltJob *)job;
-    const CpsXslt *self = (CpsXslt *)job->actor;
-
-    cps_stylesheet_apply(self->stylesheet, own->source->tree, self->pairs, &own->transformation);
-}
-
-static int
-xslt_job_finish(CpsJob *job, CpsActor *actor, PyObject *event)
-{
-    CpsXsltJob *own = (CpsXsltJob *)job;
-
-    return xslt_settle((CpsXslt *)actor, event, &own->source, &own->transformation) < 0 ? -1
-                                                                                        : cps_actor_send(actor, event);
-}
-
-static void
-xslt_job_free(CpsJob *job)
-{
-    CpsXsltJob *own = (CpsXsltJob *)job;
-
-    cps_xml_document_unref(&own->source);
-    cps_transformation_free(&own->transformation);
-    PyMem_Free(own);
-}
-
-static const CpsJobOps xslt_job_ops = {.work = xslt_job_work, .finish = xslt_job_finish, .free = xslt_job_free};
-
-static int
-xslt_start_job(CpsActor *actor, CpsConsume *consume)
-{
-    CpsXslt *self = (CpsXslt *)actor;
-    CpsXsltJob *job;
-
-    if (!self->plain_transform || !cps_job_pays(actor)) {
-        return 0;
-    }
-    job = PyMem_Calloc(1, sizeof(*job));
-    if (job == NULL) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    xslt_log_data(self, consume->event, "In");
-    job->source = cps_event_take_document(actor->state, consume->event);
-    if (job->source == NULL) {
-        PyMem_Free(job);
-        return -1;
-    }
-    return cps_job_start(&job->job, &xslt_job_ops, actor, consume) < 0 ? -1 : 1;
-}
-
-static const CpsActorOps xslt_ops = {.consume = xslt_consume, .start_job = xslt_start_job};
+static const CpsActorOps xslt_overridden_ops = {.consume = xslt_consume_overridden};
 
 /* --- transform() ------------------------------------------------------------------------------------------------------------------ */
 
@@ -332,14 +344,15 @@ xslt_init(PyObject *op, PyObject *args, PyObject *kwargs)
     static const char *const names[] = {"name", "xslt", "parameters", "allowed_paths"};
     CpsXslt *self = (CpsXslt *)op;
     PyObject *values[PARAMETERS], *rest_args, *rest_kwargs;
+    bool plain;
     int result;
 
     if (cps_bind("XSLT", args, kwargs, names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }
-    result = cps_actor_init(&self->base, &xslt_ops, rest_args, rest_kwargs);
+    plain = cps_method_is(Py_TYPE(op), cps_state_of(op)->names.transform, xslt_transform_method);
+    result = cps_actor_init(&self->base, plain ? &xslt_ops : &xslt_overridden_ops, rest_args, rest_kwargs);
     if (result == 0) {
-        self->plain_transform = cps_method_is(Py_TYPE(op), self->base.state->names.transform, xslt_transform_method);
         cps_allowed_paths_free(&self->allowed);
         result = cps_xml_source_allow(&self->allowed, values[ALLOWED_PATHS]);
     }

@@ -200,24 +200,53 @@ convert_data(CpsState *state, CpsEvent *to, CpsEvent *from)
 
 /* ---- conversion ---- */
 
-PyObject *
-cps_event_convert(CpsState *state, PyObject *event, PyTypeObject *cls)
+/* The event of another class, without data. New, or NULL with an exception set. */
+static CpsEvent *
+convert_all_but_data(CpsState *state, CpsEvent *from, PyTypeObject *cls)
 {
-    CpsEvent *from = (CpsEvent *)event, *to;
-    PyTypeObject *type = result_class(state, Py_TYPE(event), cls);
+    PyTypeObject *type = result_class(state, Py_TYPE(from), cls);
+    CpsEvent *to = type == NULL ? NULL : (CpsEvent *)type->tp_alloc(type, 0);
 
-    if (type == NULL) {
-        return NULL;
-    }
-    to = (CpsEvent *)type->tp_alloc(type, 0);
-    Py_DECREF(type);
+    Py_XDECREF(type);
     if (to == NULL) {
         return NULL;
     }
     share_identity(to, from);
-    if (share_attributes(state, to, from) < 0 || share_parts(state, to, from) < 0 ||
-        convert_data(state, to, from) < 0) {
+    if (share_attributes(state, to, from) < 0 || share_parts(state, to, from) < 0) {
         Py_CLEAR(to);
     }
+    return to;
+}
+
+PyObject *
+cps_event_convert(CpsState *state, PyObject *event, PyTypeObject *cls)
+{
+    CpsEvent *to = convert_all_but_data(state, (CpsEvent *)event, cls);
+
+    if (to != NULL && convert_data(state, to, (CpsEvent *)event) < 0) {
+        Py_CLEAR(to);
+    }
+    return (PyObject *)to;
+}
+
+PyObject *
+cps_event_convert_unparsed(CpsState *state, PyObject *event, PyTypeObject *cls, PyObject **text)
+{
+    CpsPayload *payload = ((CpsEvent *)event)->payload;
+    CpsEvent *to;
+
+    if (payload == NULL || !(PyUnicode_CheckExact(payload->value) || PyBytes_CheckExact(payload->value)) ||
+        cps_format_of(state, cls) != CPS_FORMAT_XML ||
+        !cps_method_is(Py_TYPE(event), state->names.convert, _PyCFunction_CAST(cps_event_convert_method))) {
+        return NULL;
+    }
+    to = convert_all_but_data(state, (CpsEvent *)event, cls);
+    if (to != NULL && !converts_as(state, to, state->xml_conversions)) {
+        Py_CLEAR(to);
+    }
+    else if (to != NULL) {
+        *text = Py_NewRef(payload->value);
+    }
+    PyErr_Clear(); /* converting as usual will meet it again */
     return (PyObject *)to;
 }

@@ -539,8 +539,8 @@ event_lookup(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
     return path == NULL ? NULL : cps_lookup(self, path);
 }
 
-static PyObject *
-event_convert(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+PyObject *
+cps_event_convert_method(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     PyObject *cls = only_argument(args, nargs, kwnames, "cls"); /* borrowed */
 
@@ -587,7 +587,7 @@ static PyMethodDef event_methods[] = {
      "lists. Returns None when a step leads nowhere."},
     {"get_properties", cps_event_get_properties, METH_NOARGS,
      "get_properties($self)\n--\n\nA new dict of all attributes but the data."},
-    {"convert", (PyCFunction)(void (*)(void))event_convert, METH_FASTCALL | METH_KEYWORDS,
+    {"convert", _PyCFunction_CAST(cps_event_convert_method), METH_FASTCALL | METH_KEYWORDS,
      "convert($self, cls)\n--\n\n"
      "A new event of class cls, or of the class that has its format and keeps this event's\n"
      "transport. Attributes are shared, data is converted. Raises InvalidEventConversion."},

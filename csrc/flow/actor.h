@@ -19,6 +19,10 @@ typedef struct {
     /* Optional. Called instead of consume for an event that comes from a queue: when the work is worth it, begins a job by
      * cps_job_start (flow/job.h) and returns 1, else 0: consume is called. -1 with an exception set. */
     int (*start_job)(CpsActor *self, CpsConsume *consume);
+    /* Optional, beside start_job: the event is one whose text must first be parsed as XML. Begins a job that parses `text` too, and then
+     * replaces the event by `converted` (cps_consume_replace). Both are stolen. Returns 1, 0 when the event is to be converted as usual, or
+     * -1 with an exception set. */
+    int (*start_text_job)(CpsActor *self, CpsConsume *consume, PyObject *converted, PyObject *text);
     /* Optional, for sources. Called after pre_hook; returns 0, or -1 with an exception set. */
     int (*start_source)(CpsActor *self);
     /* Optional. No new events from now on; called before the drain. Must be safe to call twice. */

@@ -52,7 +52,38 @@ inbox_again(CpsReady *ready)
 
 /* --- one event ------------------------------------------------------------------------------------------------------------------------ */
 
-/* The event as the actor wants it: it may be replaced. Returns 0, or -1 with an exception set. */
+void
+cps_consume_replace(CpsConsume *consume, PyObject *converted)
+{
+    CpsActor *self = consume->inbox->actor;
+
+    cps_log(self->logger, CPS_LOG_WARNING, consume->event,
+            "Incoming event was of type '%S' when type %S was expected. Converted to %S", Py_TYPE(consume->event),
+            self->input_types, Py_TYPE(converted));
+    if (((CpsEvent *)converted)->lineage == NULL) {
+        ((CpsEvent *)converted)->lineage = cps_lineage_ref(((CpsEvent *)consume->event)->lineage);
+    }
+    Py_SETREF(consume->event, converted);
+}
+
+/* Text that is to become XML: parsed by a job, if that pays. Returns 1 when one has begun, 0 when not, -1 with an exception set. */
+static int
+consume_start_text_job(CpsActor *self, CpsConsume *consume)
+{
+    PyObject *first = PyTuple_GET_ITEM(self->input_types, 0);
+    PyObject *converted, *text;
+
+    if (!self->c_consume || self->ops->start_text_job == NULL || self->required != NULL || !cps_job_pays(self)) {
+        return 0;
+    }
+    converted = cps_event_convert_unparsed(self->state, consume->event, (PyTypeObject *)first, &text);
+    if (converted == NULL) {
+        return 0;
+    }
+    return self->ops->start_text_job(self, consume, converted, text);
+}
+
+/* The event as the actor wants it: it may be replaced. Returns as cps_consume_begin. */
 static int
 consume_convert(CpsActor *self, CpsConsume *consume)
 {
@@ -71,6 +102,10 @@ consume_convert(CpsActor *self, CpsConsume *consume)
         cps_raise(self->state, CPS_INVALID_ACTOR_INPUT, "'%S' is not an event", Py_TYPE(*event_p));
         return -1;
     }
+    fits = consume_start_text_job(self, consume);
+    if (fits != 0) {
+        return fits;
+    }
     converted = PyObject_CallMethodOneArg(*event_p, self->state->names.convert, first);
     if (converted != NULL && !cps_event_check(self->state, converted)) {
         PyErr_Format(PyExc_TypeError, "convert() must return an event, not %s", Py_TYPE(converted)->tp_name);
@@ -88,13 +123,7 @@ consume_convert(CpsActor *self, CpsConsume *consume)
         }
         return -1;
     }
-    cps_log(self->logger, CPS_LOG_WARNING, *event_p,
-            "Incoming event was of type '%S' when type %S was expected. Converted to %S", Py_TYPE(*event_p),
-            self->input_types, Py_TYPE(converted));
-    if (((CpsEvent *)converted)->lineage == NULL) {
-        ((CpsEvent *)converted)->lineage = cps_lineage_ref(((CpsEvent *)*event_p)->lineage);
-    }
-    Py_SETREF(*event_p, converted);
+    cps_consume_replace(consume, converted);
     return 0;
 }
 
@@ -126,14 +155,13 @@ consume_check_required(CpsActor *self, PyObject *event)
     return status;
 }
 
-/* Let the event in: it may be replaced. Returns 0, or -1 with an exception set. */
+/* Let the event in: it may be replaced. Returns as cps_consume_begin. */
 static int
 consume_admit(CpsActor *self, CpsConsume *consume)
 {
-    if (Py_TYPE(consume->event) != self->accepted && consume_convert(self, consume) < 0) {
-        return -1;
-    }
-    return self->required == NULL ? 0 : consume_check_required(self, consume->event);
+    int status = Py_TYPE(consume->event) == self->accepted ? 0 : consume_convert(self, consume);
+
+    return status != 0 || self->required == NULL ? status : consume_check_required(self, consume->event);
 }
 
 /* Returns 0, or -1 with an exception set. When a job has begun, *consume is the job's, and its event NULL here. */
@@ -222,8 +250,9 @@ inbox_consume(CpsInbox *inbox, PyObject *event, CpsWorker *worker)
     CpsDelivery *delivery = cps_worker_delivery(worker);
     CpsFate fate = CPS_FATE_CONSUMED;
     CpsConsume consume;
+    int status = cps_consume_begin(&consume, inbox, event, worker);
 
-    if (cps_consume_begin(&consume, inbox, event, worker) < 0 || consume_call(self, &consume) < 0) {
+    if (status < 0 || (status == 0 && consume_call(self, &consume) < 0)) {
         fate = cps_consume_failed(&consume, worker);
     }
     if (consume.event != NULL) {

@@ -15,9 +15,12 @@ struct CpsConsume {
     bool refused;        /* what failed was logged already, and trying again would not help */
 };
 
-/* Begin to consume `event`, which is stolen. Returns 0, or -1 with an exception set when the actor does not take it. Either way
- * cps_consume_end must follow. */
+/* Begin to consume `event`, which is stolen. Returns 0; 1 when a job has begun with it (consume->event is NULL then); or -1 with an
+ * exception set when the actor does not take it. But for a job, cps_consume_end must follow. */
 int cps_consume_begin(CpsConsume *consume, CpsInbox *inbox, PyObject *event, CpsWorker *worker);
+
+/* The event becomes `converted`, which is stolen: it is of a class that the actor takes. */
+void cps_consume_replace(CpsConsume *consume, PyObject *converted);
 
 /* The exception that is set came out of the consume: decide what becomes of the event. Leaves none set. Returns how the delivery
  * ended. (failed.c) */

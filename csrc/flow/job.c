@@ -79,7 +79,7 @@ job_run(CpsReady *ready, CpsRuntime *rt)
 
     cps_link_remove(&job->link);
     *delivery = (CpsDelivery){.lineage = job->consume.lineage, .active = true};
-    if (job->ops->finish(job, self, job->consume.event) < 0) {
+    if (job->ops->finish(job, self) < 0) {
         fate = cps_consume_failed(&job->consume, worker);
     }
     cps_consume_end(&job->consume, false, fate);

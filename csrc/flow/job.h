@@ -13,9 +13,9 @@ typedef struct CpsJob CpsJob;
 typedef struct {
     /* In a pool thread, without the GIL: no Python object. */
     void (*work)(CpsJob *job);
-    /* Then in a worker, with the GIL: the rest of the consume. `event` is borrowed. Returns 0, or -1 with an exception set, which takes
+    /* Then in a worker, with the GIL: the rest of the consume of job->consume.event. Returns 0, or -1 with an exception set, which takes
      * the event's error path. Must not block, as any C consume. */
-    int (*finish)(CpsJob *job, CpsActor *self, PyObject *event);
+    int (*finish)(CpsJob *job, CpsActor *self);
     void (*free)(CpsJob *job); /* with the GIL; finished or not */
 } CpsJobOps;
 

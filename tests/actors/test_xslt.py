@@ -7,8 +7,8 @@ from lxml import etree
 
 from compysition import Actor, Queue
 from compysition.actors import XSLT, Null, Transformer
-from compysition.errors import MalformedEventData
-from compysition.event import Event, JSONEvent, XMLEvent, XMLHttpEvent
+from compysition.errors import InvalidEventDataModification, MalformedEventData
+from compysition.event import Event, HttpEvent, JSONEvent, XMLEvent, XMLHttpEvent
 from tests.actors.helpers import fill_outbox, logged, wait_for_log
 from tests.flows import quiet_director
 
@@ -232,12 +232,43 @@ def test_a_runtime_error_keeps_the_data(wrap, body, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_what_is_no_xml_is_an_error(wrap):
-    wrapper = wrap(XSLT("xslt", GREET))
-    wrapper.input = Event(data="<who")
-    assert isinstance(wrapper.error.error, Exception)
-    wrapper.input = XMLEvent(data="<who>next</who>")
-    assert wrapper.output.data_string() == "<hello>next</hello>"
+@pytest.mark.parametrize("text", ["<who", b"<who", "<who>\ud800</who>", b"\xff\xfe"])
+def test_what_is_no_xml_is_an_error(wrap, text):
+    """Text is parsed in the thread pool, or, while it is being logged, in the loop's thread."""
+    for level in (logging.DEBUG, logging.INFO):
+        actor = XSLT("xslt", GREET)
+        actor.logger.level = level
+        wrapper = wrap(actor)
+        wrapper.input = Event(data=text)
+        event = wrapper.error
+        assert isinstance(event.error, InvalidEventDataModification)
+        assert (type(event), event.data) == (Event, text)
+        wrapper.input = Event(data="<who>next</who>")
+        assert wrapper.output.data_string() == "<hello>next</hello>"
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_text_becomes_an_xml_event(wrap, level):
+    actor = XSLT("xslt", GREET)
+    log = Queue("log")
+    actor.pool.logs.add("log", queue=log)
+    actor.logger.level = level
+    wrapper = wrap(actor)
+    for text in (
+        "<who>Zoë</who>",
+        "<?xml version='1.0' encoding='latin-1'?><who>Zo\xeb</who>".encode("latin-1"),
+    ):
+        event = HttpEvent(data=text, extra=1, status=(201, "Created"))
+        wrapper.input = event
+        result = wrapper.output
+        assert type(result) is XMLHttpEvent
+        assert (result.event_id, result.extra, result.status) == (
+            event.event_id,
+            1,
+            (201, "Created"),
+        )
+        assert result.data_string() == "<hello>Zo&#235;</hello>"
+        assert wait_for_log(log, "Incoming event was of type").level == logging.WARNING
 
 
 @pytest.mark.parametrize("stylesheet", [None, 5, ["<a/>"]])
