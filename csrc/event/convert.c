@@ -241,7 +241,7 @@ cps_event_convert_unparsed(CpsState *state, PyObject *event, PyTypeObject *cls, 
         return NULL;
     }
     to = convert_all_but_data(state, (CpsEvent *)event, cls);
-    if (to != NULL && !converts_as(state, to, state->xml_conversions)) {
+    if (to != NULL && !cps_format_is(state, (PyObject *)to, state->xml_conversions)) {
         Py_CLEAR(to);
     }
     else if (to != NULL) {
