@@ -39,20 +39,29 @@ xslt_raise(CpsXslt *self, const CpsTransformation *transformation)
     return -1;
 }
 
+/* Log them, if there are any. */
+static void
+xslt_log_errors(CpsXslt *self, PyObject *event, int level, const char *label, const CpsXmlErrors *errors)
+{
+    PyObject *messages = errors->count == 0 ? NULL : cps_xml_source_messages(errors);
+
+    if (messages == NULL) {
+        PyErr_Clear();
+        return;
+    }
+    cps_log(self->base.logger, level, event, "%s: %S", label, messages);
+    Py_DECREF(messages);
+}
+
 static void
 xslt_log_failure(CpsXslt *self, PyObject *event, const CpsTransformation *transformation)
 {
-    PyObject *messages;
-
     if (transformation->terminated != NULL) {
         cps_log(self->base.logger, CPS_LOG_ERROR, event, "Error applying transform. Error was: %s",
                 transformation->terminated);
         return;
     }
-    messages = cps_xml_source_messages(&transformation->errors);
-    cps_log(self->base.logger, CPS_LOG_ERROR, event, "Error applying transform. Errors were: %S",
-            messages == NULL ? Py_None : messages);
-    Py_XDECREF(messages);
+    xslt_log_errors(self, event, CPS_LOG_ERROR, "Error applying transform. Errors were", &transformation->errors);
 }
 
 static void
@@ -101,6 +110,7 @@ xslt_settle(CpsXslt *self, PyObject *event, CpsXmlDocument **source_p, CpsTransf
             return -1;
         }
         xslt_log_data(self, event, "Out");
+        xslt_log_errors(self, event, CPS_LOG_WARNING, "The stylesheet went on after errors", &transformation->errors);
         cps_log(self->base.logger, CPS_LOG_INFO, event, "Successfully transformed XML");
         return 0;
     }
@@ -178,7 +188,18 @@ xslt_job_free(CpsJob *job)
     cps_xml_job_free((CpsXmlJob *)job);
 }
 
-static const CpsJobOps xslt_job_ops = {.work = xslt_job_work, .finish = xslt_job_finish, .free = xslt_job_free};
+static void
+xslt_job_cancel(CpsJob *job)
+{
+    cps_transforming_cancel(&((CpsXsltJob *)job)->transformation.transforming);
+}
+
+static const CpsJobOps xslt_job_ops = {
+    .work = xslt_job_work,
+    .finish = xslt_job_finish,
+    .free = xslt_job_free,
+    .cancel = xslt_job_cancel,
+};
 
 static int
 xslt_start_text_job(CpsActor *actor, CpsConsume *consume, PyObject *converted, PyObject *text)

@@ -125,8 +125,11 @@ cps_jobs_abandon(CpsActor *self)
 
         cps_consume_end(&job->consume, false, CPS_FATE_REPORTED);
         job->consume.event = NULL;
-        if (cps_link_listed(&job->ready.link)) { /* else the pool still has it */
+        if (cps_link_listed(&job->ready.link)) {
             job_free(job);
+        }
+        else if (job->ops->cancel != NULL) { /* the pool still has it */
+            job->ops->cancel(job);
         }
         count++;
     }

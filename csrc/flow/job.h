@@ -17,6 +17,8 @@ typedef struct {
      * the event's error path. Must not block, as any C consume. */
     int (*finish)(CpsJob *job, CpsActor *self);
     void (*free)(CpsJob *job); /* with the GIL; finished or not */
+    /* Nobody wants the outcome any more: have the work, which may be under way, end soon. May be NULL. */
+    void (*cancel)(CpsJob *job);
 } CpsJobOps;
 
 /* First member of a kind's own struct, filled with zeros. */

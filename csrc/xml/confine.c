@@ -1,12 +1,17 @@
 #include "xml/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libxml/parser.h>
+#include <libxml/parserInternals.h>
 #include <libxml/uri.h>
 #include <libxml/xmlIO.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static xmlExternalEntityLoader loader_before;
 
@@ -56,49 +61,103 @@ is_below(const char *path, const char *directory)
     return strncmp(path, directory, length) == 0 && path[length] == '/';
 }
 
-/* The name of the file that a local URL stands for. New (xmlFree), or NULL when it is none. */
-static char *
-local_file(const char *url)
-{
-    const char *path = strncmp(url, "file://localhost/", 17) == 0 ? url + 16
-                       : strncmp(url, "file:///", 8) == 0         ? url + 7
-                                                                  : url;
-
-    if (path != url) {
-        return xmlURIUnescapeString(path, 0, NULL);
-    }
-    return strstr(url, "://") == NULL ? (char *)xmlStrdup((const xmlChar *)url) : NULL;
-}
-
 static bool
-may_read(const char *url)
+is_allowed(const char *path)
 {
-    char *file = local_file(url);
-    char path[PATH_MAX];
     bool allowed = false;
 
-    if (file != NULL && realpath(file, path) != NULL) {
-        for (size_t i = 0; !allowed && confinement.allowed != NULL && i < confinement.allowed->count; i++) {
-            allowed = is_below(path, confinement.allowed->directories[i]);
+    for (size_t i = 0; !allowed && confinement.allowed != NULL && i < confinement.allowed->count; i++) {
+        allowed = is_below(path, confinement.allowed->directories[i]);
+    }
+    return allowed;
+}
+
+/* ---- files ---- */
+
+/* Open an allowed file: no directory, nor a device or a pipe that could keep us. Returns the descriptor, or -1. */
+static int
+open_file(const char *file)
+{
+    char path[PATH_MAX];
+    struct stat status;
+    int fd;
+
+    if (realpath(file, path) == NULL || !is_allowed(path)) {
+        return -1;
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* The same for a local URL, or a name: names become URLs on their way here, so percent-encoding comes first. */
+static int
+open_url(const char *url)
+{
+    const char *file = strncmp(url, "file://localhost/", 17) == 0 ? url + 16
+                       : strncmp(url, "file:///", 8) == 0         ? url + 7
+                                                                  : url;
+    char *name = file == url && strstr(url, "://") != NULL ? NULL : xmlURIUnescapeString(file, 0, NULL);
+    int fd = name == NULL ? -1 : open_file(name);
+
+    if (name != NULL && fd < 0) {
+        fd = open_file(file);
+    }
+    xmlFree(name);
+    return fd;
+}
+
+static int
+read_file(void *context, char *buffer, int length)
+{
+    return (int)read((int)(intptr_t)context, buffer, (size_t)length);
+}
+
+static int
+close_file(void *context)
+{
+    return close((int)(intptr_t)context);
+}
+
+/* Nothing but that file: libxml2's own loaders would ask catalogs, which a document may name, and decompress. Takes `fd`. */
+static xmlParserInput *
+input_new(const char *url, int fd, xmlParserCtxt *context)
+{
+    xmlParserInputBuffer *buffer =
+        xmlParserInputBufferCreateIO(read_file, close_file, (void *)(intptr_t)fd, XML_CHAR_ENCODING_NONE);
+    xmlParserInput *input = buffer == NULL ? NULL : xmlNewIOInputStream(context, buffer, XML_CHAR_ENCODING_NONE);
+
+    if (buffer == NULL) {
+        close(fd);
+    }
+    if (input != NULL) {
+        input->filename = (char *)xmlCanonicPath((const xmlChar *)url);
+        if (context->directory == NULL) {
+            context->directory = xmlParserGetDirectory(url);
         }
     }
-    xmlFree(file);
-    return allowed;
+    return input;
 }
 
 static xmlParserInput *
 confined_load(const char *url, const char *id, xmlParserCtxt *context)
 {
+    int fd;
+
     if (!confinement.active) {
         return loader_before(url, id, context);
     }
-    if (url == NULL || !may_read(url)) {
+    fd = url == NULL ? -1 : open_url(url);
+    if (fd < 0) {
         confinement.refused = true;
         cps_xml_errors_add(confinement.errors, 0, 0, "Reading '%s' is refused: it is not below allowed_paths",
                            url == NULL ? "" : url);
         return NULL;
     }
-    return xmlNoNetExternalEntityLoader(url, id, context);
+    return input_new(url, fd, context);
 }
 
 void

@@ -1,6 +1,10 @@
 #include "xml/stylesheet.h"
 
+#include "xml/parse.h"
+#include "xml/serialize.h"
+
 #include <libexslt/exslt.h>
+#include <libxml/parserInternals.h>
 #include <libxslt/extra.h>
 #include <libxslt/security.h>
 #include <libxslt/transform.h>
@@ -12,11 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct CpsStylesheet {
     xsltStylesheet *compiled;  /* owned */
     xsltSecurityPrefs *rights; /* owned */
     const CpsAllowedPaths *allowed;
+    int depth;          /* how deep templates may call each other */
+    bool writes_markup; /* by disable-output-escaping */
 };
 
 /* ---- what libxslt reports ----
@@ -175,6 +182,56 @@ compile(xmlDoc *tree, const CpsAllowedPaths *allowed, CpsXmlErrors *errors)
     return compiled;
 }
 
+/* ---- what a stylesheet consists of ---- */
+
+typedef struct {
+    int levels;         /* how deep its elements are nested */
+    bool writes_markup; /* whether it says disable-output-escaping */
+} Survey;
+
+/* Of a compiled tree: each xsl:text has become its text. At most as deep as a text may be. */
+static void
+survey_tree(const xmlNode *node, int level, Survey *survey)
+{
+    survey->levels = level > survey->levels ? level : survey->levels;
+    for (; node != NULL; node = node->next) {
+        if (node->type == XML_ELEMENT_NODE) {
+            survey->writes_markup |= xmlHasProp(node, (const xmlChar *)"disable-output-escaping") != NULL;
+            survey_tree(node->children, level + 1, survey);
+        }
+        else {
+            survey->writes_markup |= node->name == xmlStringTextNoenc;
+        }
+    }
+}
+
+/* With what it includes and imports. */
+static void
+survey_stylesheet(const xsltStylesheet *stylesheet, Survey *survey)
+{
+    for (; stylesheet != NULL; stylesheet = stylesheet->next) {
+        survey_tree(stylesheet->doc->children, 0, survey);
+        for (const xsltDocument *included = stylesheet->docList; included != NULL; included = included->next) {
+            survey_tree(included->doc->children, 0, survey);
+        }
+        survey_stylesheet(stylesheet->imports, survey);
+    }
+}
+
+/* How deep templates may call each other, so that the stack of a thread is enough, also to copy a tree that they made: each may nest it
+ * by all the levels of the stylesheet. libxslt's own bound, 3000, is right for most. */
+static int
+allowed_depth(int levels)
+{
+    enum { CALL_BYTES = 650, COPY_BYTES = 100, SMALL_STACK = 2 << 20 }; /* of stack, as measured; libuv's own least */
+    struct rlimit limit;
+    rlim_t stack =
+        getrlimit(RLIMIT_STACK, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ? SMALL_STACK : limit.rlim_cur;
+    rlim_t bytes = levels * COPY_BYTES > CALL_BYTES ? (rlim_t)levels * COPY_BYTES : CALL_BYTES;
+
+    return stack / bytes < (rlim_t)xsltMaxDepth ? (int)(stack / bytes) : xsltMaxDepth;
+}
+
 /* Reading is confine.h's matter. */
 static xsltSecurityPrefs *
 rights_new(void)
@@ -201,6 +258,7 @@ cps_stylesheet_new(CpsXmlDocument **document_p, const CpsAllowedPaths *allowed, 
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     CpsStylesheet *stylesheet = calloc(1, sizeof(*stylesheet));
     xmlDoc *tree = cps_xml_document_detach(document_p);
+    Survey survey = {0};
 
     pthread_once(&once, set_up_once);
     if (stylesheet == NULL) {
@@ -215,6 +273,9 @@ cps_stylesheet_new(CpsXmlDocument **document_p, const CpsAllowedPaths *allowed, 
         cps_stylesheet_free(stylesheet);
         return NULL;
     }
+    survey_stylesheet(stylesheet->compiled, &survey);
+    stylesheet->depth = allowed_depth(survey.levels);
+    stylesheet->writes_markup = survey.writes_markup;
     return stylesheet;
 }
 
@@ -256,59 +317,107 @@ take_terminating_message(CpsTransformation *transformation)
     transformation->terminated = messages->items[--messages->count].message;
 }
 
+/* Text with disable-output-escaping, read as the markup that it is meant to be: the result is no text that somebody else parses, but
+ * data for the next actor. What is no XML (an &nbsp; for HTML) stays text, and is markup when it is serialised. */
+static CpsXmlDocument *
+read_markup(CpsXmlDocument *result)
+{
+    CpsXmlErrors errors = {0};
+    size_t length;
+    char *text = cps_xml_serialize(cps_xml_document_root(result), 0, &length);
+    CpsXmlDocument *read = text == NULL ? NULL : cps_xml_parse(text, length, CPS_XML_UTF8 | CPS_XML_TRUSTED, &errors);
+
+    free(text);
+    cps_xml_errors_free(&errors);
+    if (read != NULL) {
+        cps_xml_document_unref(&result);
+        result = read;
+    }
+    return result;
+}
+
 /* The result as a document whose data is one element. Takes `tree`. */
 static void
-take_result(CpsTransformation *transformation, xmlDoc *tree)
+take_result(const CpsStylesheet *stylesheet, CpsTransformation *transformation, xmlDoc *tree)
 {
     if (xmlDocGetRootElement(tree) == NULL) {
-        cps_xml_errors_add(&transformation->errors, 0, 0, "The result of the stylesheet has no root element");
         transformation->explained = true;
+        cps_xml_errors_free(&transformation->errors);
+        cps_xml_errors_add(&transformation->errors, 0, 0, "The result of the stylesheet has no root element");
         xmlFreeDoc(tree);
         return;
     }
     transformation->result = cps_xml_document_new(tree);
+    if (transformation->result != NULL && stylesheet->writes_markup) {
+        transformation->result = read_markup(transformation->result);
+    }
 }
 
-static void
-transform(const CpsStylesheet *stylesheet, xsltTransformContext *context, xmlDoc *source, const char *const *parameters,
-          CpsTransformation *transformation)
+/* The tree of the result, or NULL. */
+static xmlDoc *
+run(const CpsStylesheet *stylesheet, xsltTransformContext *context, xmlDoc *source, const char *const *parameters)
 {
-    xmlDoc *tree = NULL;
+    context->maxTemplateDepth = stylesheet->depth;
+    return xsltSetCtxtSecurityPrefs(stylesheet->rights, context) == 0 && set_parameters(context, parameters) == 0
+               ? xsltApplyStylesheetUser(stylesheet->compiled, source, NULL, NULL, NULL, context)
+               : NULL;
+}
 
-    if (xsltSetCtxtSecurityPrefs(stylesheet->rights, context) == 0 && set_parameters(context, parameters) == 0) {
-        tree = xsltApplyStylesheetUser(stylesheet->compiled, source, NULL, NULL, NULL, context);
-    }
-    if (context->state == XSLT_STATE_STOPPED && !cps_xml_errors_failed(&transformation->errors)) {
-        take_terminating_message(transformation);
-    }
-    else if (tree != NULL && context->state == XSLT_STATE_OK && !cps_xml_errors_failed(&transformation->errors)) {
-        take_result(transformation, tree);
-        tree = NULL;
-    }
-    else if (!cps_xml_errors_failed(&transformation->errors)) {
-        cps_xml_errors_add(&transformation->errors, 0, 0, "The transformation failed");
+/* What became of it. Takes `tree`. */
+static void
+judge(const CpsStylesheet *stylesheet, const xsltTransformContext *context, xmlDoc *tree,
+      CpsTransformation *transformation)
+{
+    if (tree != NULL && context->state == XSLT_STATE_OK && !transformation->explained) {
+        take_result(stylesheet, transformation, tree);
+        return;
     }
     xmlFreeDoc(tree);
+    if (cps_xml_errors_failed(&transformation->errors)) {
+        return;
+    }
+    if (transformation->transforming.cancelled || context->state != XSLT_STATE_STOPPED) {
+        cps_xml_errors_add(&transformation->errors, 0, 0, "The transformation failed");
+    }
+    else {
+        take_terminating_message(transformation);
+    }
+}
+
+/* Returns whether something was refused. */
+static bool
+run_confined(const CpsStylesheet *stylesheet, xsltTransformContext *context, xmlDoc *source,
+             const char *const *parameters, CpsTransformation *transformation, xmlDoc **tree)
+{
+    Report report = {.errors = &transformation->errors, .messages = &transformation->messages};
+    bool refused;
+
+    xsltSetTransformErrorFunc(context, &report, on_report);
+    xsltSetCtxtParseOptions(context, XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_NOCDATA);
+    report_begin(&report);
+    cps_confine_begin(stylesheet->allowed, &transformation->errors);
+    *tree = run(stylesheet, context, source, parameters);
+    refused = cps_confine_end() || report.refused;
+    report_end(&report);
+    return refused;
 }
 
 void
 cps_stylesheet_apply(const CpsStylesheet *stylesheet, xmlDoc *source, const char *const *parameters,
                      CpsTransformation *transformation)
 {
-    Report report = {.errors = &transformation->errors, .messages = &transformation->messages};
     xsltTransformContext *context = xsltNewTransformContext(stylesheet->compiled, source);
+    xmlDoc *tree = NULL;
 
     if (context == NULL) {
         cps_xml_errors_add(&transformation->errors, 0, 0, "Out of memory");
         return;
     }
-    xsltSetTransformErrorFunc(context, &report, on_report);
-    xsltSetCtxtParseOptions(context, XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_NOCDATA);
-    report_begin(&report);
-    cps_confine_begin(stylesheet->allowed, &transformation->errors);
-    transform(stylesheet, context, source, parameters, transformation);
-    transformation->explained = cps_confine_end() || report.refused || transformation->explained;
-    report_end(&report);
+    if (cps_transforming_begin(&transformation->transforming, context)) {
+        transformation->explained = run_confined(stylesheet, context, source, parameters, transformation, &tree);
+        cps_transforming_end(&transformation->transforming);
+    }
+    judge(stylesheet, context, tree, transformation);
     xsltFreeTransformContext(context);
 }
 

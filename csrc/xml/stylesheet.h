@@ -7,6 +7,7 @@
 
 #include "xml/confine.h"
 #include "xml/document.h"
+#include "xml/transforming.h"
 
 typedef struct CpsStylesheet CpsStylesheet;
 
@@ -23,10 +24,11 @@ typedef struct {
     bool explained;         /* the first error says what was refused, or what is wrong with the stylesheet */
     CpsXmlErrors errors;
     CpsXmlErrors messages; /* of xsl:message, except for that one */
+    CpsTransforming transforming;
 } CpsTransformation;
 
 /* Transform `source`, whose white space may be stripped by it: nobody else may use it meanwhile. `parameters` are pairs of a name and
- * a text, ended by a NULL. Fit for any thread, without the GIL, and for several at once. */
+ * a text, ended by a NULL. Fit for any thread, without the GIL, and for several at once. Errors beside a result are of no consequence. */
 void cps_stylesheet_apply(const CpsStylesheet *stylesheet, xmlDoc *source, const char *const *parameters,
                           CpsTransformation *transformation);
 
