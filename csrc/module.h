@@ -69,6 +69,9 @@
     X(XSLT)                             \
     X(XSD)                              \
     X(SetCookie)                        \
+    X(DictToXML)                        \
+    X(PropertiesToXML)                  \
+    X(XMLToDict)                        \
     X(Director)
 
 /* Names that are looked up often, interned once. */

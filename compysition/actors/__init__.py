@@ -4,6 +4,7 @@
 """
 
 from compysition.actors.data import Data
+from compysition.actors.dicttoxml import DictToXML, PropertiesToXML
 from compysition.actors.eventattributemodifier import (
     EventAttributeLookupModifier,
     EventAttributeModifier,
@@ -38,6 +39,7 @@ from compysition.actors.testevent import TestEvent
 from compysition.actors.transformer import Transformer
 from compysition.actors.xmlfilter import XMLFilter
 from compysition.actors.xmlmatcher import XMLMatcher
+from compysition.actors.xmltodict import XMLToDict
 from compysition.actors.xmlvalidator import XMLValidator
 from compysition.actors.xsd import XSD
 from compysition.actors.xslt import XSLT
@@ -50,6 +52,7 @@ __all__ = [
     "XSLT",
     "CronEventGenerator",
     "Data",
+    "DictToXML",
     "EventAttributeLookupModifier",
     "EventAttributeModifier",
     "EventDataAggregator",
@@ -74,6 +77,7 @@ __all__ = [
     "JSONEventJoin",
     "JSONValidator",
     "Null",
+    "PropertiesToXML",
     "RedactedFileLogger",
     "SimpleRouter",
     "TestEvent",
@@ -81,6 +85,7 @@ __all__ = [
     "XMLEventJoin",
     "XMLFilter",
     "XMLMatcher",
+    "XMLToDict",
     "XMLValidator",
     "XpathEventAttributeModifer",
     "XpathEventAttributeModifier",

@@ -175,7 +175,7 @@ xmlfilter_candidates(CpsFilter *op, PyObject *event, PyObject *scope, bool to_re
     CpsXmlFilter *self = (CpsXmlFilter *)op;
     NodeVisit node_visit = {visit, context};
     CpsXmlDocument *document;
-    PyObject *values;
+    PyObject *values = NULL; /* as some compilers cannot see that it is set */
     int result = self->values == NULL ? 0 : xmlfilter_open(self, event, scope, &document);
 
     if (result <= 0) {

@@ -250,3 +250,18 @@ cps_event_convert_unparsed(CpsState *state, PyObject *event, PyTypeObject *cls, 
     PyErr_Clear(); /* converting as usual will meet it again */
     return (PyObject *)to;
 }
+
+PyObject *
+cps_event_call_convert(CpsState *state, PyObject *event, PyTypeObject *cls)
+{
+    PyObject *converted = PyObject_CallMethodOneArg(event, state->names.convert, (PyObject *)cls);
+
+    if (converted != NULL && !cps_event_check(state, converted)) {
+        PyErr_Format(PyExc_TypeError, "convert() must return an event, not %s", Py_TYPE(converted)->tp_name);
+        Py_CLEAR(converted);
+    }
+    if (converted != NULL && ((CpsEvent *)converted)->lineage == NULL) {
+        ((CpsEvent *)converted)->lineage = cps_lineage_ref(((CpsEvent *)event)->lineage);
+    }
+    return converted;
+}

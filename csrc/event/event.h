@@ -89,7 +89,11 @@ int cps_event_set_error(CpsState *state, PyObject *event, PyObject *error);
 PyObject *cps_event_convert(CpsState *state, PyObject *event, PyTypeObject *cls);
 PyObject *cps_event_convert_method(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 
-/* The same for an event whose data is text that is only to be parsed as XML, but without data: *text (new) is what it becomes when
+/* event.convert(cls), overridden or not: an event of the same lineage. New, or NULL with an exception set (TypeError when an overridden
+ * convert() returns no event). */
+PyObject *cps_event_call_convert(CpsState *state, PyObject *event, PyTypeObject *cls);
+
+/* cps_event_convert for an event whose data is text that is only to be parsed as XML, but without data: *text (new) is what it becomes when
  * somebody has parsed it. New; NULL without an exception when that is not so, or fails. */
 PyObject *cps_event_convert_unparsed(CpsState *state, PyObject *event, PyTypeObject *cls, PyObject **text);
 

@@ -60,9 +60,6 @@ cps_consume_replace(CpsConsume *consume, PyObject *converted)
     cps_log(self->logger, CPS_LOG_WARNING, consume->event,
             "Incoming event was of type '%S' when type %S was expected. Converted to %S", Py_TYPE(consume->event),
             self->input_types, Py_TYPE(converted));
-    if (((CpsEvent *)converted)->lineage == NULL) {
-        ((CpsEvent *)converted)->lineage = cps_lineage_ref(((CpsEvent *)consume->event)->lineage);
-    }
     Py_SETREF(consume->event, converted);
 }
 
@@ -106,11 +103,7 @@ consume_convert(CpsActor *self, CpsConsume *consume)
     if (fits != 0) {
         return fits;
     }
-    converted = PyObject_CallMethodOneArg(*event_p, self->state->names.convert, first);
-    if (converted != NULL && !cps_event_check(self->state, converted)) {
-        PyErr_Format(PyExc_TypeError, "convert() must return an event, not %s", Py_TYPE(converted)->tp_name);
-        Py_CLEAR(converted);
-    }
+    converted = cps_event_call_convert(self->state, *event_p, (PyTypeObject *)first);
     if (converted == NULL) {
         if (PyErr_ExceptionMatches(self->state->errors[CPS_INVALID_EVENT_CONVERSION])) {
             if (self->ops != NULL && self->ops->takes_any) {

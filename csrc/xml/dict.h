@@ -26,6 +26,13 @@ PyObject *cps_xml_to_data(CpsState *state, xmlNode *element);
 /* The value of an element alone, as it would stand under its name. New, or NULL with an exception set. */
 PyObject *cps_xml_to_value(CpsState *state, xmlNode *element);
 
+/* Add `value` under `name` to *item, in a list when there is one already. Takes both, which may be NULL with an exception set, and
+ * makes the dict when *item is NULL. Returns 0, or -1 with an exception set. */
+int cps_xml_push(PyObject **item, PyObject *name, PyObject *value);
+
+/* Whether cps_xml_to_data gives the content of the element alone. */
+bool cps_xml_is_envelope(CpsState *state, const xmlNode *element);
+
 /* internal_xmlify: `data` with the envelopes that make it a dict of one item, which is no list. New, or NULL with an exception set. */
 PyObject *cps_xml_wrap(CpsState *state, PyObject *data);
 

@@ -11,6 +11,13 @@ in_envelope(CpsState *state, PyObject *data)
     return wrapped;
 }
 
+bool
+cps_xml_is_envelope(CpsState *state, const xmlNode *element)
+{
+    return (element->ns == NULL || element->ns->prefix == NULL) &&
+           PyUnicode_CompareWithASCIIString(state->names.jsonified_envelope, (const char *)element->name) == 0;
+}
+
 /* The value of the only item of a dict; *key is borrowed, as is the result. NULL without an exception when there are others. */
 static PyObject *
 only_value(PyObject *data, PyObject **key)

@@ -92,3 +92,32 @@ cps_xml_to_text(xmlNode *element, int flags)
     free(text);
     return result;
 }
+
+static bool
+allowed_character(Py_UCS4 c)
+{
+    return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c < 0xD800) || (c >= 0xE000 && c < 0xFFFE) ||
+           c > 0xFFFF;
+}
+
+PyObject *
+cps_xml_allowed_text(PyObject *value)
+{
+    PyObject *text = PyObject_Str(value);
+    Py_ssize_t length = text == NULL ? 0 : PyUnicode_GET_LENGTH(text);
+    Py_UCS4 *characters = text == NULL ? NULL : PyUnicode_AsUCS4Copy(text);
+    PyObject *allowed;
+
+    Py_XDECREF(text);
+    if (characters == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < length; i++) {
+        if (!allowed_character(characters[i])) {
+            characters[i] = Py_UNICODE_REPLACEMENT_CHARACTER;
+        }
+    }
+    allowed = PyUnicode_FromKindAndData(PyUnicode_4BYTE_KIND, characters, length);
+    PyMem_Free(characters);
+    return allowed;
+}

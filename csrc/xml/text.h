@@ -13,6 +13,9 @@ CpsXmlDocument *cps_xml_from_text(PyObject *text);
 /* The element as a str. New, or NULL with MemoryError set. */
 PyObject *cps_xml_to_text(xmlNode *element, int flags);
 
+/* str(value) with U+FFFD for the characters that XML does not allow. New, or NULL with an exception set. */
+PyObject *cps_xml_allowed_text(PyObject *value);
+
 /* "message, line 3, column 5", as far as they are known: a new str, or NULL with MemoryError set. */
 PyObject *cps_xml_error_text(const CpsXmlError *error);
 

@@ -82,10 +82,8 @@ make_name(const char *mark, const xmlChar *prefix, const xmlChar *name)
                           : PyUnicode_FromFormat("%s%s:%s", mark, (const char *)prefix, (const char *)name);
 }
 
-/* Add `value` under `name`, in a list when there is one already. Takes both, which may be NULL with an exception set, and makes
- * *item when it is NULL. */
-static int
-push(PyObject **item, PyObject *name, PyObject *value)
+int
+cps_xml_push(PyObject **item, PyObject *name, PyObject *value)
 {
     PyObject *existing, *list;
     int result = -1;
@@ -149,11 +147,12 @@ push_attributes(PyObject **item, const xmlNode *element)
         PyObject *name =
             ns->prefix == NULL ? PyUnicode_FromString("@xmlns") : make_name("@", (const xmlChar *)"xmlns", ns->prefix);
 
-        result = push(item, name, PyUnicode_FromString(ns->href == NULL ? "" : (const char *)ns->href));
+        result = cps_xml_push(item, name, PyUnicode_FromString(ns->href == NULL ? "" : (const char *)ns->href));
     }
     for (const xmlAttr *attribute = element->properties; result == 0 && attribute != NULL;
          attribute = attribute->next) {
-        result = push(item, make_name("@", prefix_of(attribute->ns), attribute->name), attribute_value(attribute));
+        result =
+            cps_xml_push(item, make_name("@", prefix_of(attribute->ns), attribute->name), attribute_value(attribute));
     }
     return result;
 }
@@ -187,7 +186,7 @@ push_child(CpsState *state, PyObject **item, Text *text, xmlNode *child)
 {
     switch (child->type) {
     case XML_ELEMENT_NODE:
-        return push(item, make_name("", prefix_of(child->ns), child->name), cps_xml_to_value(state, child));
+        return cps_xml_push(item, make_name("", prefix_of(child->ns), child->name), cps_xml_to_value(state, child));
     case XML_TEXT_NODE:
     case XML_CDATA_SECTION_NODE:
         return child->content == NULL
@@ -241,7 +240,8 @@ cps_xml_to_data(CpsState *state, xmlNode *element)
 {
     PyObject *document = NULL, *data;
 
-    if (push(&document, make_name("", prefix_of(element->ns), element->name), cps_xml_to_value(state, element)) < 0) {
+    if (cps_xml_push(&document, make_name("", prefix_of(element->ns), element->name),
+                     cps_xml_to_value(state, element)) < 0) {
         Py_XDECREF(document);
         return NULL;
     }

@@ -7,8 +7,11 @@ import pytest
 from compysition import Actor, Event, Queue, actors
 from compysition.actors import (
     STDOUT,
+    XSD,
+    XSLT,
     CronEventGenerator,
     Data,
+    DictToXML,
     EventAttributeLookupModifier,
     EventAttributeModifier,
     EventGenerator,
@@ -18,10 +21,13 @@ from compysition.actors import (
     Header,
     HTTPStatusModifier,
     Null,
+    PropertiesToXML,
     RedactedFileLogger,
     TestEvent,
+    XMLToDict,
 )
-from compysition.event import XMLEvent
+from compysition.errors import InvalidEventDataModification
+from compysition.event import HttpEvent, JSONHttpEvent, XMLEvent
 from tests.actors.helpers import Mute, fill_outbox, take, wait_for_log
 from tests.flows import Collect, quiet_director
 
@@ -39,6 +45,20 @@ FORWARDERS = {
     "HTTPStatusModifier": lambda **kwargs: HTTPStatusModifier("a", **kwargs),
     "Data": lambda **kwargs: Data("a", "key", "value", **kwargs),
     "Header": lambda **kwargs: Header("a", **kwargs),
+}
+
+SHEET = (
+    '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:template match="/">'
+    '<new><xsl:copy-of select="."/></new></xsl:template></xsl:stylesheet>'
+)
+
+# actors that send each event on with other data, or only when they accept its data
+CONVERTERS = {
+    "DictToXML": lambda **kwargs: DictToXML("a", **kwargs),
+    "PropertiesToXML": lambda **kwargs: PropertiesToXML("a", **kwargs),
+    "XMLToDict": lambda **kwargs: XMLToDict("a", **kwargs),
+    "XSLT": lambda **kwargs: XSLT("a", SHEET, **kwargs),
+    "XSD": lambda **kwargs: XSD("a", **kwargs),
 }
 
 # actors that make one event for each that arrives
@@ -63,13 +83,15 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(params={**FORWARDERS, **GENERATORS, **SINKS}.items(), ids=lambda item: item[0])
+@pytest.fixture(
+    params={**FORWARDERS, **CONVERTERS, **GENERATORS, **SINKS}.items(), ids=lambda item: item[0]
+)
 def make(request):
     """Make an actor of any type."""
     return request.param[1]
 
 
-@pytest.fixture(params={**FORWARDERS, **GENERATORS}.items(), ids=lambda item: item[0])
+@pytest.fixture(params={**FORWARDERS, **CONVERTERS, **GENERATORS}.items(), ids=lambda item: item[0])
 def make_sender(request):
     """Make an actor that sends one event for each that it gets."""
     return request.param[1]
@@ -78,6 +100,12 @@ def make_sender(request):
 @pytest.fixture(params=FORWARDERS.items(), ids=lambda item: item[0])
 def make_forwarder(request):
     """Make an actor that sends on what it gets."""
+    return request.param[1]
+
+
+@pytest.fixture(params=CONVERTERS.items(), ids=lambda item: item[0])
+def make_converter(request):
+    """Make an actor that sends on what it gets as something else."""
     return request.param[1]
 
 
@@ -112,8 +140,8 @@ def test_actor_arguments_are_taken(make):
 def test_consume_may_be_called_by_hand(make_sender):
     actor = make_sender()
     outbox = actor.pool.outbound.add("outbox")
-    actor.consume(Event(data={}), "more", origin="inbox", origin_queue=None)
-    actor.consume(origin="inbox", event=Event(data={}))
+    actor.consume(actor.input(data={}), "more", origin="inbox", origin_queue=None)
+    actor.consume(origin="inbox", event=actor.input(data={}))
     assert outbox.qsize() == 2
     for wrong in ((), ("text",)):
         with pytest.raises(TypeError):
@@ -127,6 +155,33 @@ def test_events_are_sent_on_as_they_are(wrap, make_forwarder):
     sent = wrapper.output
     assert sent.event_id == event.event_id
     assert (sent.data, sent.extra, sent.service) == ({"key": "value"}, [1], "default")
+
+
+def test_a_converted_event_is_the_same_event(wrap, make_converter):
+    actor = make_converter()
+    wrapper = wrap(actor)
+    for data in ({"key": "value"}, {}):
+        event = JSONHttpEvent(data=data, environment={"REQUEST_METHOD": "GET"}, extra=[1])
+        wrapper.input = event
+        sent = wrapper.output
+        assert isinstance(sent, HttpEvent)
+        assert isinstance(sent, actor.output)
+        assert (sent.event_id, sent.created) == (event.event_id, event.created)
+        assert (sent.method, sent.extra, sent.service) == ("GET", [1], "default")
+    assert wrapper.error_queues["error"].empty()
+
+
+@pytest.mark.parametrize("name", sorted(CONVERTERS.keys() - {"PropertiesToXML"}))
+def test_data_that_cannot_become_the_input_is_the_events_error(wrap, name):
+    actor = CONVERTERS[name]()
+    wrapper = wrap(actor)
+    event = Event(data="<no JSON, no XML")
+    wrapper.input = event
+    failed = wrapper.error
+    assert isinstance(failed.error, InvalidEventDataModification)
+    assert (type(failed), failed.data, failed.event_id) == (Event, event.data, event.event_id)
+    wrapper.input = type(actor).input(data={"key": "value"})
+    assert wrapper.output is not None
 
 
 def test_each_event_makes_a_new_one(wrap, make_generator):
@@ -187,6 +242,19 @@ def test_a_full_destination_holds_back_what_follows(wrap, make_forwarder):
         wrapper.input = Event(data={"key": "value", "number": number})
     texts = [str(data) for data in take(outbox, 6)]
     assert texts[1:] == [str({"key": "value", "number": number}) for number in range(5)]
+    assert wrapper.error_queues["error"].empty()
+
+
+def test_a_full_destination_holds_back_what_is_converted(wrap, make_converter):
+    actor = make_converter()
+    outbox = fill_outbox(actor)
+    wrapper = wrap(actor, output_queues=[])
+    events = [type(actor).input(data={"key": str(number)}) for number in range(5)]
+    for event in events:
+        wrapper.input = event
+    assert take(outbox, 1) == ["in the way"]
+    arrived = [outbox.get(block=True, timeout=5) for _ in events]
+    assert {event.event_id for event in arrived} == {event.event_id for event in events}
     assert wrapper.error_queues["error"].empty()
 
 
@@ -270,6 +338,7 @@ def test_subclasses_extend_all_methods(wrap, make):
         RedactedFileLogger: {"patterns": ["secret"]},
         EventAttributeLookupModifier: {"value": "service"},
         TestEvent: {"delay": 3600, "generate_error": False},
+        XSLT: {"xslt": SHEET},
     }
     actor = Extended("a", **arguments.get(base, {}))
     assert isinstance(actor, Actor)

@@ -1,7 +1,7 @@
-"""XSLT and XSD: made, run and forgotten."""
+"""Actors that work on XML: made, run and forgotten."""
 
-from compysition.actors import XSD, XSLT
-from compysition.event import XMLEvent
+from compysition.actors import XSD, XSLT, DictToXML, PropertiesToXML, XMLToDict
+from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent, XMLEvent
 from compysition.testutils.test_actor import TestActorWrapper
 
 HEAD = '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">'
@@ -49,3 +49,57 @@ def leak_transform_and_template():
     element = XMLEvent(data=VALID).data
     assert actor.transform(element).text == "500"
     assert actor.template is not None
+
+
+class Broken(XMLEvent):
+    def convert(self, cls):
+        raise OSError("disk full")
+
+
+class Untellable:
+    def __str__(self):
+        raise LookupError("no text")
+
+
+def consume(actor, *events):
+    """What the actor makes of events; None where it fails."""
+    outbox = actor.pool.outbound.add("outbox")
+    for event in events:
+        try:
+            actor.consume(event)
+        except Exception:
+            pass
+    return [outbox.get().data_string() for _ in range(outbox.qsize())]
+
+
+def leak_dict_to_xml():
+    data = [{"a": "<b/>", "c": [1, None]}, {}, [1, 2], '"text"', {"a b": 1}, {"a": 1, "b": "\0"}]
+    for escape in (False, True):
+        made = consume(
+            DictToXML("k", escape), *map(JSONHttpEvent, [None] * 6), XMLEvent(data="<a/>")
+        )
+        assert len(made) == 7
+        made = consume(DictToXML("k", escape), *(JSONEvent(data=value) for value in data))
+        assert len(made) == 4
+
+
+def leak_properties_to_xml():
+    cyclic = {}
+    cyclic["self"] = cyclic
+    names = {"a b": 1, "a_b": 2, "@c": 3, "@d e": 4, 5: b"\xff", "": [1, [2], {"x": None}]}
+    events = [
+        HttpEvent(environment=names),
+        XMLEvent(cyclic=cyclic),
+        JSONEvent(text="\0"),
+        JSONEvent(),
+    ]
+    events[-1].x = [Untellable()]
+    for escape in (False, True):
+        assert len(consume(PropertiesToXML("my p", escape), *events)) == 3
+
+
+def leak_xml_to_dict():
+    texts = ["<a/>", "<a>x</a>", "<a><b/></a>", "<jsonified_envelope><a/></jsonified_envelope>"]
+    for flatten in (False, True):
+        events = [XMLEvent(data=text) for text in texts]
+        assert len(consume(XMLToDict("d", flatten), *events, Broken(data="<a/>"))) == 4
