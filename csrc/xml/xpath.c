@@ -69,7 +69,7 @@ add_namespace(CpsXPath *self, xmlNs *declared)
 {
     if (self->count == self->capacity) {
         int capacity = self->capacity == 0 ? 8 : 2 * self->capacity;
-        xmlNs **grown = realloc(self->namespaces, (size_t)capacity * sizeof(*grown));
+        xmlNs **grown = realloc(self->namespaces, (size_t)capacity * sizeof(xmlNs *));
 
         if (grown == NULL) {
             return false;
