@@ -151,31 +151,24 @@ logfile_write_now(CpsLogFile *self)
 
 /* --- what actors use ------------------------------------------------------------------------------------------------------ */
 
-/* Wait until a write has ended. Returns 0, 1 when that took too long, or -1 with an exception set. */
-static int
-logfile_wait(CpsLogFile *self, CpsState *state, double seconds)
+static bool
+logfile_has_room(void *context)
 {
-    CpsWait *wait = cps_wait_new(state);
-    int result;
+    const CpsLogFile *self = context;
 
-    if (wait == NULL) {
-        return -1;
-    }
-    cps_list_append(&self->waiters, &wait->link);
-    result = cps_wait_park(wait, seconds);
-    cps_wait_free(wait);
-    return result;
+    return !self->busy || self->filling.length < LOGFILE_BUFFER;
+}
+
+static bool
+logfile_is_idle(void *context)
+{
+    return !((CpsLogFile *)context)->busy;
 }
 
 int
 cps_logfile_wait_for_room(CpsLogFile *self, CpsState *state)
 {
-    int result = 0;
-
-    while (self->busy && self->filling.length >= LOGFILE_BUFFER && result == 0) {
-        result = logfile_wait(self, state, -1);
-    }
-    return result;
+    return cps_wait_until(state, &self->waiters, logfile_has_room, self, -1);
 }
 
 /* The line in UTF-8; what cannot be encoded is escaped. New bytes, or NULL with an exception set. */
@@ -224,7 +217,7 @@ cps_logfile_flush(CpsLogFile *self, CpsState *state)
     int result = 0;
 
     while (self->busy && result == 0) {
-        result = logfile_wait(self, state, LOGFILE_PATIENCE);
+        result = cps_wait_in(state, &self->waiters, logfile_is_idle, self, LOGFILE_PATIENCE);
     }
     if (result == 1) {
         PySys_FormatStderr("compysition: log file %s does not accept what is written to it\n", self->file.path);

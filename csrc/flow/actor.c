@@ -203,24 +203,10 @@ cps_actor_end_loop(CpsActor *self)
     }
 }
 
-/* Wait until the actor is at rest, for at most DRAIN_SECONDS. Returns 0 or -1. */
-static int
-actor_wait_for_rest(CpsActor *self)
+static bool
+actor_is_at_rest(void *context)
 {
-    uint64_t end = uv_hrtime() + (uint64_t)(DRAIN_SECONDS * 1e9), now;
-    int status = 0;
-
-    while (status >= 0 && !cps_actor_at_rest(self) && (now = uv_hrtime()) < end) {
-        CpsWait *wait = cps_wait_new(self->state);
-
-        if (wait == NULL) {
-            return -1;
-        }
-        cps_list_append(&self->resters, &wait->link);
-        status = cps_wait_park(wait, (double)(end - now) / 1e9);
-        cps_wait_free(wait);
-    }
-    return status < 0 ? -1 : 0;
+    return cps_actor_at_rest(context);
 }
 
 bool
@@ -246,7 +232,7 @@ actor_drain(CpsActor *self)
     }
     may_block = fiber != self->rt->hub;
     Py_DECREF(fiber);
-    return may_block ? actor_wait_for_rest(self) : 0;
+    return may_block && cps_wait_until(self->state, &self->resters, actor_is_at_rest, self, DRAIN_SECONDS) < 0 ? -1 : 0;
 }
 
 static PyObject *
@@ -301,22 +287,18 @@ cps_actor_stop(CpsActor *self)
     return actor_call(self, self->state->names.stop);
 }
 
+static bool
+actor_loop_has_ended(void *context)
+{
+    return ((CpsActor *)context)->loop_ended;
+}
+
 static PyObject *
 actor_block(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     CpsActor *self = (CpsActor *)op;
-    CpsWait *wait = cps_wait_new(self->state);
-    int status = 0;
 
-    if (wait == NULL) {
-        return NULL;
-    }
-    if (!self->loop_ended) {
-        cps_list_append(&self->blockers, &wait->link);
-        status = cps_wait_park(wait, -1);
-    }
-    cps_wait_free(wait);
-    return status < 0 ? NULL : Py_NewRef(Py_None);
+    return cps_wait_in(self->state, &self->blockers, actor_loop_has_ended, self, -1) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *

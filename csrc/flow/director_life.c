@@ -129,27 +129,27 @@ cps_director_request_stop(CpsDirector *self, CpsStopKind kind)
     }
 }
 
+typedef struct {
+    const CpsDirector *director;
+    uint64_t number; /* among its runs */
+} DirectorRun;
+
+static bool
+run_has_ended(void *context)
+{
+    const DirectorRun *run = context;
+
+    return run->director->phase == CPS_DIRECTOR_IDLE || run->director->runs != run->number;
+}
+
 /* Block the running fiber or thread until this run is over. Returns 0, or -1 with an exception set. */
 static int
 director_wait(CpsDirector *self)
 {
-    uint64_t run = self->runs;
+    DirectorRun run = {self, self->runs};
 
-    while (self->phase != CPS_DIRECTOR_IDLE && self->runs == run) {
-        CpsWait *wait = cps_wait_new(self->state);
-        int result = 0;
-
-        if (wait == NULL) {
-            return -1;
-        }
-        if (self->phase != CPS_DIRECTOR_IDLE && self->runs == run) {
-            cps_list_append(&self->blockers, &wait->link);
-            result = cps_wait_park(wait, -1.0);
-        }
-        cps_wait_free(wait);
-        if (result < 0) {
-            return -1;
-        }
+    if (cps_wait_until(self->state, &self->blockers, run_has_ended, &run, -1) < 0) {
+        return -1;
     }
     cps_runtime_close_unused();
     return 0;

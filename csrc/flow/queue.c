@@ -4,7 +4,6 @@
 #include "flow/actor.h"
 #include "flow/graph.h"
 
-#include <math.h>
 #include <uv.h>
 
 enum {
@@ -476,26 +475,25 @@ cps_queue_peek(CpsQueue *queue)
     return queue->ring.length > 0 ? Py_NewRef((PyObject *)cps_ring_at(&queue->ring, 0)) : queue_raise_empty(queue);
 }
 
+typedef struct {
+    CpsQueue *queue;
+    CpsQueueTest reached;
+} QueueGoal;
+
+static bool
+queue_goal_reached(void *context)
+{
+    const QueueGoal *goal = context;
+
+    return goal->reached(goal->queue);
+}
+
 int
 cps_queue_wait_until(CpsQueue *queue, CpsQueueTest reached, double seconds)
 {
-    uint64_t end = seconds < 0 ? 0 : uv_hrtime() + (uint64_t)(fmin(seconds, 1e9) * 1e9);
-    int status = 0;
+    QueueGoal goal = {queue, reached};
 
-    while (status == 0 && !reached(queue)) {
-        CpsWait *wait = cps_wait_new(queue->state);
-        uint64_t now = uv_hrtime();
-
-        if (wait == NULL) {
-            return -1;
-        }
-        if (!reached(queue)) {
-            cps_list_append(&queue->watchers, &wait->link);
-            status = cps_wait_park(wait, seconds < 0 ? -1 : end > now ? (double)(end - now) / 1e9 : 0);
-        }
-        cps_wait_free(wait);
-    }
-    return status;
+    return cps_wait_until(queue->state, &queue->watchers, queue_goal_reached, &goal, seconds);
 }
 
 static bool

@@ -138,22 +138,17 @@ task_parse_timeout(PyObject *timeout)
     return timeout == NULL || timeout == Py_None ? -1 : PyFloat_AsDouble(timeout);
 }
 
+static bool
+task_has_ended(void *context)
+{
+    return ((CpsTask *)context)->ended;
+}
+
 /* Wait for its end. Returns 0, 1 when the time is over, or -1. */
 static int
 task_wait(CpsTask *self, double seconds)
 {
-    CpsWait *wait = cps_wait_new(self->state);
-    int status = 0;
-
-    if (wait == NULL) {
-        return -1;
-    }
-    if (!self->ended) {
-        cps_list_append(&self->joiners, &wait->link);
-        status = cps_wait_park(wait, seconds);
-    }
-    cps_wait_free(wait);
-    return status;
+    return cps_wait_in(self->state, &self->joiners, task_has_ended, self, seconds);
 }
 
 static PyObject *

@@ -196,6 +196,37 @@ cps_wait_wake_all(CpsList *list)
 }
 
 int
+cps_wait_in(CpsState *state, CpsList *list, CpsWaitTest test, void *context, double seconds)
+{
+    CpsWait *wait = cps_wait_new(state);
+    int status = 0;
+
+    if (wait == NULL) {
+        return -1;
+    }
+    if (!test(context)) {
+        cps_list_append(list, &wait->link);
+        status = cps_wait_park(wait, seconds);
+    }
+    cps_wait_free(wait);
+    return status;
+}
+
+int
+cps_wait_until(CpsState *state, CpsList *list, CpsWaitTest test, void *context, double seconds)
+{
+    uint64_t end = seconds < 0 ? 0 : uv_hrtime() + (uint64_t)(fmin(seconds, 1e9) * 1e9);
+    int status = 0;
+
+    while (status == 0 && !test(context)) {
+        uint64_t now = uv_hrtime();
+
+        status = cps_wait_in(state, list, test, context, seconds < 0 ? -1 : end > now ? (double)(end - now) / 1e9 : 0);
+    }
+    return status;
+}
+
+int
 cps_sleep(CpsState *state, double seconds)
 {
     CpsWait *wait = cps_wait_new(state);

@@ -36,6 +36,17 @@ void cps_wait_wake(CpsWait *wait);
 /* Wake all waits of a list linked by `link`. */
 void cps_wait_wake_all(CpsList *list);
 
+/* Whether what is waited for is there. */
+typedef bool (*CpsWaitTest)(void *context);
+
+/* Wait in `list` (by link) until somebody wakes its waits, at most `seconds` (negative: no limit); not at all when the test holds once
+ * the wait is made. Returns as cps_wait_park. */
+int cps_wait_in(CpsState *state, CpsList *list, CpsWaitTest test, void *context, double seconds);
+
+/* The same again and again until the test holds, for `seconds` in all. Returns 0, 1 when the time is over first, or -1 with an exception
+ * set. */
+int cps_wait_until(CpsState *state, CpsList *list, CpsWaitTest test, void *context, double seconds);
+
 /* Block the running fiber for `seconds`. Returns 0, or -1 with an exception set. */
 int cps_sleep(CpsState *state, double seconds);
 
