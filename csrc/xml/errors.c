@@ -72,18 +72,25 @@ cps_xml_errors_free(CpsXmlErrors *errors)
     memset(errors, 0, sizeof(*errors));
 }
 
-void
-cps_xml_errors_add(CpsXmlErrors *errors, int line, int column, const char *format, ...)
+static void
+add_text(CpsXmlErrors *errors, int line, int column, const char *format, va_list arguments)
 {
-    char *message = NULL;
-    va_list arguments;
+    char *message;
 
-    va_start(arguments, format);
     if (vasprintf(&message, format, arguments) < 0) {
         message = NULL;
     }
-    va_end(arguments);
     add_error(errors, message, (CpsXmlError){.line = line, .column = column, .level = XML_ERR_FATAL});
+}
+
+void
+cps_xml_errors_add(CpsXmlErrors *errors, int line, int column, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    add_text(errors, line, column, format, arguments);
+    va_end(arguments);
 }
 
 bool
@@ -119,17 +126,32 @@ cps_xml_errors_on_report(void *errors, CpsXmlReport report)
               });
 }
 
-CpsXmlHandler
-cps_xml_errors_begin(CpsXmlErrors *errors)
+static void
+on_message(void *errors, const char *format, ...)
 {
-    CpsXmlHandler before = {.function = xmlStructuredError, .context = xmlStructuredErrorContext};
+    va_list arguments;
 
-    xmlSetStructuredErrorFunc(errors, (xmlStructuredErrorFunc)cps_xml_errors_on_report);
+    if (errors == NULL) {
+        return;
+    }
+    va_start(arguments, format);
+    add_text(errors, 0, 0, format, arguments);
+    va_end(arguments);
+}
+
+CpsXmlHandlers
+cps_xml_errors_begin(CpsXmlErrors *reports, CpsXmlErrors *messages)
+{
+    CpsXmlHandlers before = {xmlStructuredError, xmlStructuredErrorContext, xmlGenericError, xmlGenericErrorContext};
+
+    xmlSetStructuredErrorFunc(reports, (xmlStructuredErrorFunc)cps_xml_errors_on_report);
+    xmlSetGenericErrorFunc(messages, on_message);
     return before;
 }
 
 void
-cps_xml_errors_end(CpsXmlHandler before)
+cps_xml_errors_end(CpsXmlHandlers before)
 {
-    xmlSetStructuredErrorFunc(before.context, before.function);
+    xmlSetGenericErrorFunc(before.messages, before.on_message);
+    xmlSetStructuredErrorFunc(before.reports, before.on_report);
 }

@@ -47,14 +47,17 @@ typedef xmlError *CpsXmlReport;
 /* An xmlStructuredErrorFunc whose data is a CpsXmlErrors, or NULL: for xmlSchemaSetValidStructuredErrors and its like. */
 void cps_xml_errors_on_report(void *errors, CpsXmlReport report);
 
-/* This thread's handler of what libxml2 reports to nobody in particular, and would print. */
+/* This thread's handlers of what libxml2 reports to nobody in particular, and would print: errors, and messages that are mere text. */
 typedef struct {
-    xmlStructuredErrorFunc function;
-    void *context;
-} CpsXmlHandler;
+    xmlStructuredErrorFunc on_report;
+    void *reports;
+    xmlGenericErrorFunc on_message;
+    void *messages;
+} CpsXmlHandlers;
 
-/* Collect that in `errors` (NULL: drop it) until cps_xml_errors_end, which puts the handler back that was there before. */
-CpsXmlHandler cps_xml_errors_begin(CpsXmlErrors *errors);
-void cps_xml_errors_end(CpsXmlHandler before);
+/* Collect these in `reports` and `messages` (NULL: drop them) until cps_xml_errors_end, which puts the handlers back that were there
+ * before. */
+CpsXmlHandlers cps_xml_errors_begin(CpsXmlErrors *reports, CpsXmlErrors *messages);
+void cps_xml_errors_end(CpsXmlHandlers before);
 
 #endif

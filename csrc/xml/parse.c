@@ -161,7 +161,7 @@ parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
     xmlParserCtxt *context = xmlNewParserCtxt();
     Parsing parsing = {.errors = errors};
     xmlSAXHandler *handlers;
-    CpsXmlHandler handler;
+    CpsXmlHandlers handler;
     xmlDoc *tree;
 
     if (context == NULL) {
@@ -170,7 +170,7 @@ parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
     handlers = context->sax;
     parsing.handlers = *handlers;
     context->sax = &parsing.handlers;
-    handler = cps_xml_errors_begin(NULL);
+    handler = cps_xml_errors_begin(NULL, NULL);
     tree = parse_in(context, text, length, flags);
     cps_xml_errors_end(handler);
     if (tree != NULL && (!context->wellFormed || cps_xml_errors_failed(errors))) {

@@ -12,7 +12,7 @@ static xmlSchema *
 compile(xmlDoc *tree, const CpsAllowedPaths *allowed, CpsXmlErrors *errors)
 {
     xmlSchemaParserCtxt *context = xmlSchemaNewDocParserCtxt(tree);
-    CpsXmlHandler handler = cps_xml_errors_begin(errors);
+    CpsXmlHandlers handlers = cps_xml_errors_begin(errors, NULL);
     xmlSchema *compiled = NULL;
 
     if (context != NULL) {
@@ -22,7 +22,7 @@ compile(xmlDoc *tree, const CpsAllowedPaths *allowed, CpsXmlErrors *errors)
         (void)cps_confine_end();
         xmlSchemaFreeParserCtxt(context);
     }
-    cps_xml_errors_end(handler);
+    cps_xml_errors_end(handlers);
     return compiled;
 }
 
@@ -61,7 +61,7 @@ bool
 cps_schema_validate(const CpsSchema *schema, xmlDoc *tree, CpsXmlErrors *errors)
 {
     xmlSchemaValidCtxt *context = xmlSchemaNewValidCtxt(schema->compiled);
-    CpsXmlHandler handler;
+    CpsXmlHandlers handlers;
     int status;
 
     if (context == NULL) {
@@ -69,11 +69,11 @@ cps_schema_validate(const CpsSchema *schema, xmlDoc *tree, CpsXmlErrors *errors)
         return false;
     }
     xmlSchemaSetValidStructuredErrors(context, (xmlStructuredErrorFunc)cps_xml_errors_on_report, errors);
-    handler = cps_xml_errors_begin(errors);
+    handlers = cps_xml_errors_begin(errors, NULL);
     cps_confine_begin(NULL, errors);
     status = xmlSchemaValidateDoc(context, tree);
     (void)cps_confine_end();
-    cps_xml_errors_end(handler);
+    cps_xml_errors_end(handlers);
     xmlSchemaFreeValidCtxt(context);
     if (status != 0 && !cps_xml_errors_failed(errors)) {
         cps_xml_errors_add(errors, 0, 0, "The document could not be validated");

@@ -29,8 +29,8 @@ struct CpsStylesheet {
 /* ---- what libxslt reports ----
  *
  * It calls an error function once with where it was ("runtime error: file ... line 7 element value-of") and once more with what; or
- * with the text of an xsl:message, in pieces. What is not about a transformation goes to a function of the whole process, some of
- * libxml2's words to one of the thread: both are ours, and look for the thread's report. */
+ * with the text of an xsl:message, in pieces. What is not about a transformation goes to a function of the whole process, which is ours
+ * and looks for the thread's report. */
 
 typedef struct {
     CpsXmlErrors *errors;
@@ -38,9 +38,7 @@ typedef struct {
     int line;               /* from the last "where" */
     bool located;
     bool refused; /* writing was */
-    xmlGenericErrorFunc function_before;
-    void *context_before;
-    CpsXmlHandler handler_before;
+    CpsXmlHandlers before;
 } Report;
 
 static _Thread_local Report *running_report;
@@ -70,12 +68,6 @@ report_text(Report *report, const char *text)
     else if (strcmp(text, "\n") != 0) {
         cps_xml_errors_add(report->messages, 0, 0, "%s", text);
     }
-}
-
-static void
-report_error(Report *report, const char *text)
-{
-    cps_xml_errors_add(report->errors, 0, 0, "%s", text);
 }
 
 /* Of a compilation, or somebody else's; beside a transformation, the stack of its templates, which is dropped. */
@@ -122,24 +114,10 @@ on_process_report(void *context, const char *format, ...)
     va_end(arguments);
 }
 
-/* libxml2's own words: an unknown function in an XPath expression, say. */
-static void
-on_thread_report(void *context, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    report_format(context, report_error, format, arguments);
-    va_end(arguments);
-}
-
 static void
 report_begin(Report *report)
 {
-    report->function_before = xmlGenericError;
-    report->context_before = xmlGenericErrorContext;
-    xmlSetGenericErrorFunc(report, on_thread_report);
-    report->handler_before = cps_xml_errors_begin(report->errors);
+    report->before = cps_xml_errors_begin(report->errors, report->errors);
     running_report = report;
 }
 
@@ -147,8 +125,7 @@ static void
 report_end(const Report *report)
 {
     running_report = NULL;
-    cps_xml_errors_end(report->handler_before);
-    xmlSetGenericErrorFunc(report->context_before, report->function_before);
+    cps_xml_errors_end(report->before);
 }
 
 /* ---- compiling ---- */

@@ -166,58 +166,30 @@ compile(CpsXPath *self, xmlXPathCompExpr **compiled)
     return form->compiled == NULL ? CPS_XPATH_FAILED : CPS_XPATH_DONE;
 }
 
+/* The context keeps nothing of the document, nor of whom it reports to. */
 static void
-drop_message(void *context, const char *format, ...)
+leave_document(xmlXPathContext *context)
 {
-}
-
-/* What libxml2 would print meanwhile goes to the errors (structured reports) or is dropped (messages, as the name of an unknown function):
- * both have handlers of the thread, which are put back. */
-typedef struct {
-    CpsXmlHandler reports;
-    xmlGenericErrorFunc messages;
-    void *messages_context;
-} Silence;
-
-static Silence
-silence_begin(CpsXPath *self, CpsXmlErrors *errors)
-{
-    Silence before = {cps_xml_errors_begin(errors), xmlGenericError, xmlGenericErrorContext};
-
-    xmlSetGenericErrorFunc(NULL, drop_message);
-    self->context->userData = errors;
-    return before;
-}
-
-static void
-silence_end(CpsXPath *self, Silence before)
-{
-    xmlSetGenericErrorFunc(before.messages_context, before.messages);
-    cps_xml_errors_end(before.reports);
-    self->context->userData = NULL;
+    context->userData = NULL;
+    context->doc = NULL;
+    context->node = NULL;
+    context->namespaces = NULL;
+    context->nsNr = 0;
 }
 
 bool
 cps_xpath_check(CpsXPath *self, CpsXmlErrors *errors)
 {
-    Silence before = silence_begin(self, errors);
+    CpsXmlHandlers before = cps_xml_errors_begin(errors, NULL);
     xmlXPathCompExpr *compiled;
     CpsXPathStatus status;
 
+    self->context->userData = errors;
     self->default_ns.href = NULL;
     status = compile(self, &compiled);
-    silence_end(self, before);
+    leave_document(self->context);
+    cps_xml_errors_end(before);
     return status != CPS_XPATH_FAILED;
-}
-
-/* The context keeps nothing of the document. */
-static void
-leave_document(xmlXPathContext *context)
-{
-    context->doc = NULL;
-    context->node = NULL;
-    context->namespaces = NULL;
-    context->nsNr = 0;
 }
 
 CpsXPathStatus
@@ -226,13 +198,14 @@ cps_xpath_evaluate(CpsXPath *self, xmlNode *element, xmlXPathObject **result, Cp
     xmlXPathContext *context = self->context;
     xmlXPathCompExpr *compiled;
     CpsXPathStatus status;
-    Silence before;
+    CpsXmlHandlers before;
 
     *result = NULL;
     if (!find_namespaces(self, element)) {
         return CPS_XPATH_NO_MEMORY;
     }
-    before = silence_begin(self, errors);
+    before = cps_xml_errors_begin(errors, NULL);
+    context->userData = errors;
     status = compile(self, &compiled);
     if (status == CPS_XPATH_DONE) {
         context->doc = element->doc;
@@ -246,7 +219,7 @@ cps_xpath_evaluate(CpsXPath *self, xmlNode *element, xmlXPathObject **result, Cp
         }
     }
     leave_document(context);
-    silence_end(self, before);
+    cps_xml_errors_end(before);
     return status;
 }
 
