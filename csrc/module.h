@@ -242,6 +242,9 @@ cps_state_of_type(PyTypeObject *type)
     return PyModule_GetState(PyType_GetModuleByDef(type, &cps_module));
 }
 
+/* An entry for tp_getset: __dict__, of a type that declares the offset of its instances' dict. */
+#define CPS_DICT {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL}
+
 /* Make the type of `spec` with `bases` (borrowed: NULL, a type, or a tuple of types), store it at *slot and add it to
  * the module under its own name when that does not begin with an underscore. Returns 0, or -1 with an exception set. */
 int cps_add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyObject *bases);

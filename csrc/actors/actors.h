@@ -43,9 +43,6 @@ int cps_xpathmodifier_setup(PyObject *module, CpsState *state);
 /* Instances have free attributes, subclasses are welcome, and scripts set class attributes: hence not immutable. */
 #define CPS_ACTOR_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE)
 
-/* An entry for tp_getset, beside the offset in CPS_ACTOR_MEMBERS. */
-#define CPS_ACTOR_DICT {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict}
-
 /* An argument that was given (not NULL), as a flag. Returns 0, or -1 with an exception set. */
 static inline int
 cps_take_flag(bool *flag, PyObject *value)

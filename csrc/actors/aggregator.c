@@ -241,7 +241,7 @@ static PyMemberDef aggregator_members[] = {
     {NULL},
 };
 
-static PyGetSetDef aggregator_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef aggregator_getset[] = {CPS_DICT, {NULL}};
 
 static PyType_Slot aggregator_slots[] = {
     {Py_tp_doc, (void *)aggregator_doc}, {Py_tp_init, aggregator_init},       {Py_tp_traverse, aggregator_traverse},

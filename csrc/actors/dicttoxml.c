@@ -87,15 +87,12 @@ json_data(CpsState *state, PyObject *event)
 {
     CpsPayload *payload = ((CpsEvent *)event)->payload;
     CpsXmlDocument *document;
-    PyObject *data;
 
     if (payload == NULL || payload->kind != CPS_DATA_XML) {
         return Py_NewRef(payload == NULL ? Py_None : payload->value);
     }
     document = cps_event_document(state, event);
-    data = document == NULL ? NULL : cps_xml_to_data(state, cps_xml_document_root(document));
-    cps_xml_document_unref(&document);
-    return data;
+    return cps_xml_to_data(state, &document);
 }
 
 /* {key: data}, but a dict or list of one item as it is. Takes `data`, which may be NULL with an exception set. New, or NULL. */
@@ -197,7 +194,7 @@ static PyMemberDef dicttoxml_members[] = {
     {NULL},
 };
 
-static PyGetSetDef dicttoxml_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef dicttoxml_getset[] = {CPS_DICT, {NULL}};
 
 static PyType_Slot dicttoxml_slots[] = {
     {Py_tp_doc, (void *)dicttoxml_doc}, {Py_tp_init, dicttoxml_init},       {Py_tp_traverse, dicttoxml_traverse},

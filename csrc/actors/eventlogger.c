@@ -172,7 +172,7 @@ static PyMemberDef eventlogger_members[] = {
 };
 
 static PyGetSetDef eventlogger_getset[] = {
-    CPS_ACTOR_DICT,
+    CPS_DICT,
     CPS_FLAG("log_full_event", CpsEventLogger, log_full_event, "Log str(event) (bool)."),
     {NULL},
 };

@@ -391,7 +391,7 @@ static PyMemberDef filelogger_members[] = {
     {NULL},
 };
 
-static PyGetSetDef filelogger_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef filelogger_getset[] = {CPS_DICT, {NULL}};
 
 static PyType_Slot filelogger_slots[] = {
     {Py_tp_doc, (void *)filelogger_doc},

@@ -520,7 +520,7 @@ static PyMemberDef filter_members[] = {
     {NULL},
 };
 
-static PyGetSetDef filter_getset[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict}, {NULL}};
+static PyGetSetDef filter_getset[] = {CPS_DICT, {NULL}};
 
 static PyType_Slot filter_slots[] = {
     {Py_tp_doc, (void *)filter_doc}, {Py_tp_new, filter_new},

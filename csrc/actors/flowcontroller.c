@@ -21,7 +21,7 @@ PyDoc_STRVAR(flowcontroller_doc, "FlowController(name, *args, **kwargs)\n--\n\n"
 
 static PyMethodDef flowcontroller_methods[] = {CPS_CONSUME_METHOD, {NULL}};
 static PyMemberDef flowcontroller_members[] = {CPS_ACTOR_MEMBERS, {NULL}};
-static PyGetSetDef flowcontroller_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef flowcontroller_getset[] = {CPS_DICT, {NULL}};
 
 static PyType_Slot flowcontroller_slots[] = {
     {Py_tp_doc, (void *)flowcontroller_doc},

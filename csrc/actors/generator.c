@@ -599,7 +599,7 @@ static PyMemberDef event_generator_members[] = {
 };
 
 static PyGetSetDef event_generator_getset[] = {
-    CPS_ACTOR_DICT,
+    CPS_DICT,
     {"interval", generator_get_interval, generator_set_interval,
      "When events are made (dict); a number may be assigned, too."},
     CPS_FLAG("generate_error", CpsGenerator, generate_error, "Send a second event to the error queues (bool)."),

@@ -543,7 +543,7 @@ static PyMemberDef join_members[] = {
 };
 
 static PyGetSetDef join_getset[] = {
-    CPS_ACTOR_DICT,
+    CPS_DICT,
     {"purge_interval", join_get_purge_interval, join_set_purge_interval,
      "Seconds that an event may wait, or None. Raises ValueError, TypeError."},
     {NULL},

@@ -277,7 +277,7 @@ static PyMemberDef validator_members[] = {
     {NULL},
 };
 
-static PyGetSetDef validator_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef validator_getset[] = {CPS_DICT, {NULL}};
 
 static PyType_Slot validator_slots[] = {
     {Py_tp_doc, (void *)validator_doc}, {Py_tp_init, validator_init},       {Py_tp_traverse, validator_traverse},

@@ -386,7 +386,7 @@ static PyMemberDef modifier_members[] = {
 };
 
 static PyGetSetDef modifier_getset[] = {
-    CPS_ACTOR_DICT,
+    CPS_DICT,
     CPS_FLAG("log_change", CpsModifier, log_change, "Log each change (bool)."),
     {NULL},
 };

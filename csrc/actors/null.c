@@ -21,7 +21,7 @@ PyDoc_STRVAR(null_doc, "Null(name, *args, **kwargs)\n--\n\n"
 
 static PyMethodDef null_methods[] = {CPS_CONSUME_METHOD, {NULL}};
 static PyMemberDef null_members[] = {CPS_ACTOR_MEMBERS, {NULL}};
-static PyGetSetDef null_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef null_getset[] = {CPS_DICT, {NULL}};
 
 static PyType_Slot null_slots[] = {
     {Py_tp_doc, (void *)null_doc},

@@ -591,7 +591,7 @@ static PyMemberDef router_members[] = {
     {NULL},
 };
 
-static PyGetSetDef router_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef router_getset[] = {CPS_DICT, {NULL}};
 
 static PyType_Slot router_slots[] = {
     {Py_tp_doc, (void *)router_doc}, {Py_tp_init, router_init},           {Py_tp_traverse, cps_router_traverse},

@@ -352,7 +352,7 @@ static PyMemberDef setcookie_members[] = {
 };
 
 static PyGetSetDef setcookie_getset[] = {
-    CPS_ACTOR_DICT,
+    CPS_DICT,
     {"cookie_value", setcookie_get_value, setcookie_set_value,
      "The value for the next event. What is assigned is the static one.", NULL},
     {NULL},

@@ -159,7 +159,7 @@ static PyMemberDef stdout_members[] = {
 };
 
 static PyGetSetDef stdout_getset[] = {
-    CPS_ACTOR_DICT,
+    CPS_DICT,
     CPS_FLAG("complete", CpsStdout, complete, "Print str(event) (bool)."),
     CPS_FLAG("timestamp", CpsStdout, timestamp, "Begin with the time (bool)."),
     {NULL},

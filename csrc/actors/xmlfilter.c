@@ -13,7 +13,6 @@
 #include "xml/xpath.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct {
     CpsFilter base;
@@ -306,7 +305,7 @@ xmlfilter_is_no_stylesheet(PyObject *args, Py_ssize_t index)
         text = PyBytes_AS_STRING(given);
     }
     PyErr_Clear();
-    return text == NULL || text[strspn(text, " \t\r\n\xef\xbb\xbf")] != '<';
+    return text == NULL || !cps_xml_source_is_markup(text);
 }
 
 /* The arguments of both constructors; each is borrowed, and may be NULL. */

@@ -4,24 +4,19 @@
 #include "event/xmldata.h"
 #include "xml/text.h"
 
-/* Where the text is in memory. Returns 0, or -1 with an exception set. */
+/* Take the event's document, or find the text. Returns 0, or -1 with an exception set. */
 static int
-find_text(CpsXmlJob *job, CpsState *state)
+take_data(CpsXmlJob *job, CpsState *state, PyObject *event)
 {
-    Py_ssize_t length;
-
-    if (PyBytes_Check(job->text)) {
-        job->utf8 = PyBytes_AS_STRING(job->text);
-        length = PyBytes_GET_SIZE(job->text);
+    if (job->text == NULL) {
+        job->document = cps_event_take_document(state, event);
+        return job->document == NULL ? -1 : 0;
     }
-    else {
-        job->utf8 = PyUnicode_AsUTF8AndSize(job->text, &length); /* kept by the str */
-    }
-    if (job->utf8 == NULL) {
+    job->bytes = cps_xml_text_bytes(job->text, &job->length, &job->flags);
+    if (job->bytes == NULL) {
         cps_format_raise(state);
         return -1;
     }
-    job->length = (size_t)length;
     return 0;
 }
 
@@ -38,10 +33,7 @@ cps_xml_job_new(size_t size, CpsActor *self, CpsConsume *consume, PyObject *conv
     }
     job->converted = converted;
     job->text = text;
-    if (text == NULL) {
-        job->document = cps_event_take_document(self->state, consume->event);
-    }
-    if (text == NULL ? job->document == NULL : find_text(job, self->state) < 0) {
+    if (take_data(job, self->state, consume->event) < 0) {
         cps_xml_job_free(job);
         return NULL;
     }
@@ -52,9 +44,7 @@ bool
 cps_xml_job_parse(CpsXmlJob *job)
 {
     if (job->document == NULL) {
-        int flags = PyBytes_Check(job->text) ? 0 : CPS_XML_UTF8;
-
-        job->document = cps_xml_parse(job->utf8, job->length, flags, &job->errors);
+        job->document = cps_xml_parse(job->bytes, job->length, job->flags, &job->errors);
     }
     return job->document != NULL;
 }

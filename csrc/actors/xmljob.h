@@ -12,8 +12,9 @@ typedef struct {
     CpsXmlDocument *document; /* owned; NULL until the text is parsed */
     PyObject *converted;      /* owned: what the event becomes with the text's document; or NULL */
     PyObject *text;           /* owned str or bytes: what is to be parsed; or NULL */
-    const char *utf8;         /* inside `text` */
+    const char *bytes;        /* inside `text` */
     size_t length;
+    int flags;           /* CpsXmlParseFlags */
     CpsXmlErrors errors; /* of parsing */
 } CpsXmlJob;
 

@@ -7,9 +7,8 @@
 
 /* --- text or file ---------------------------------------------------------------------------------------------------------------- */
 
-/* Whether the text begins like XML, after white space and a byte order mark. */
-static bool
-is_markup(const char *text)
+bool
+cps_xml_source_is_markup(const char *text)
 {
     if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {
         text += 3;
@@ -35,7 +34,7 @@ is_file(PyObject *source)
         return path == NULL ? -1 : 1;
     }
     text = PyUnicode_AsUTF8(source);
-    if (text == NULL || is_markup(text)) {
+    if (text == NULL || cps_xml_source_is_markup(text)) {
         return text == NULL ? -1 : 0;
     }
     exists = PyImport_ImportModule("os.path");

@@ -6,6 +6,9 @@
 #include "xml/confine.h"
 #include "xml/document.h"
 
+/* Whether the text begins like XML, after white space and a byte order mark. */
+bool cps_xml_source_is_markup(const char *text);
+
 /* The document in `source`: str or bytes with XML text, or the name of a file (str without markup, or path-like). New; NULL with lxml's
  * XMLSyntaxError, OSError or another exception set. */
 CpsXmlDocument *cps_xml_source_load(PyObject *source);

@@ -137,7 +137,7 @@ static PyMemberDef xmltodict_members[] = {
     {NULL},
 };
 
-static PyGetSetDef xmltodict_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef xmltodict_getset[] = {CPS_DICT, {NULL}};
 
 static PyType_Slot xmltodict_slots[] = {
     {Py_tp_doc, (void *)xmltodict_doc}, {Py_tp_init, xmltodict_init},       {Py_tp_traverse, cps_actor_traverse},

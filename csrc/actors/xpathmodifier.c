@@ -21,12 +21,6 @@ text_or_none(const xmlChar *text)
     return text == NULL ? Py_NewRef(Py_None) : PyUnicode_FromString((const char *)text);
 }
 
-static bool
-is_text(const xmlNode *node)
-{
-    return node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE;
-}
-
 /* The XML of an element by itself: a copy declares the prefixes that it uses. New, or NULL with an exception set. */
 static PyObject *
 element_xml(xmlNode *element)
@@ -52,7 +46,7 @@ element_value(xmlNode *element)
     xmlChar *text;
     PyObject *value;
 
-    while (child != NULL && is_text(child)) {
+    while (child != NULL && cps_xml_is_text(child)) {
         child = child->next;
     }
     if (child != NULL) {
@@ -213,36 +207,18 @@ xpath_get_modify_value(PyObject *op, PyObject *args, PyObject *kwargs)
 
 /* --- the types ------------------------------------------------------------------------------------------------------------ */
 
-/* Whether it is an XPath; *errors gets why not. */
-static bool
-is_xpath(const char *text, CpsXmlErrors *errors)
-{
-    xmlXPathContext *context = xmlXPathNewContext(NULL);
-    xmlXPathCompExpr *compiled = NULL;
-    bool valid;
-
-    if (context != NULL) {
-        context->error = cps_xml_errors_on_report;
-        context->userData = errors;
-        compiled = xmlXPathCtxtCompile(context, (const xmlChar *)text);
-    }
-    valid = compiled != NULL;
-    xmlXPathFreeCompExpr(compiled);
-    xmlXPathFreeContext(context);
-    return valid;
-}
-
 /* Check the value that was just taken. Returns 0, or -1 with an exception set. */
 static int
 xpath_check(CpsXpathModifier *self)
 {
+    CpsXPath *xpath = xpath_at_hand(self);
     CpsXmlErrors errors = {0};
     int result = 0;
 
-    if (xpath_at_hand(self) == NULL) {
+    if (xpath == NULL) {
         return -1;
     }
-    if (!is_xpath(PyUnicode_AsUTF8(self->source), &errors)) {
+    if (!cps_xpath_check(xpath, &errors)) {
         const CpsXmlError *first = cps_xml_errors_first(&errors);
 
         cps_raise(self->base.base.state, CPS_ACTOR_INIT_FAILURE, "'%U' is not an XPath: %s", self->source,

@@ -268,7 +268,7 @@ static PyMemberDef xsd_members[] = {
     {"schema", T_OBJECT_EX, offsetof(CpsXsd, source), READONLY, "The schema as it was given; None without one."},
     {NULL},
 };
-static PyGetSetDef xsd_getset[] = {CPS_ACTOR_DICT, {NULL}};
+static PyGetSetDef xsd_getset[] = {CPS_DICT, {NULL}};
 
 static PyType_Slot xsd_slots[] = {
     {Py_tp_doc, (void *)xsd_doc}, {Py_tp_init, xsd_init},       {Py_tp_traverse, xsd_traverse},

@@ -478,7 +478,7 @@ static PyMethodDef xslt_methods[] = {
 };
 static PyMemberDef xslt_members[] = {CPS_ACTOR_MEMBERS, {NULL}};
 static PyGetSetDef xslt_getset[] = {
-    CPS_ACTOR_DICT,
+    CPS_DICT,
     {"template", xslt_get_template, NULL, "The stylesheet as an lxml.etree.XSLT, for scripts that use it."},
     {NULL},
 };

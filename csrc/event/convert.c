@@ -162,14 +162,13 @@ static int
 convert_xml_to_json(CpsState *state, CpsEvent *to, CpsEvent *from)
 {
     CpsXmlDocument *document = cps_payload_document(state, from->payload);
-    PyObject *data = document == NULL ? NULL : cps_xml_to_data(state, cps_xml_document_root(document));
+    PyObject *data = cps_xml_to_data(state, &document);
     int result = data == NULL ? -1 : cps_event_store_data(state, (PyObject *)to, data);
 
     if (data == NULL) {
         cps_format_raise(state);
     }
     Py_XDECREF(data);
-    cps_xml_document_unref(&document);
     return result;
 }
 
@@ -205,7 +204,7 @@ static CpsEvent *
 convert_all_but_data(CpsState *state, CpsEvent *from, PyTypeObject *cls)
 {
     PyTypeObject *type = result_class(state, Py_TYPE(from), cls);
-    CpsEvent *to = type == NULL ? NULL : (CpsEvent *)type->tp_alloc(type, 0);
+    CpsEvent *to = type == NULL ? NULL : (CpsEvent *)cps_event_alloc(state, type);
 
     Py_XDECREF(type);
     if (to == NULL) {

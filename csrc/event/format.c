@@ -208,8 +208,8 @@ cps_event_assign_data(CpsState *state, PyObject *event, PyObject *value)
     Py_DECREF(methods);
     payload = ((CpsEvent *)event)->payload;
     if (result == 0 && payload != NULL) {
-        (void)cps_payload_settle(
-            payload); /* a conversion's new value is nobody else's; seen at once, while it is in the cache */
+        /* a conversion's new value is nobody else's: seen at once, while it is in the cache */
+        (void)cps_payload_settle(payload);
     }
     return result;
 }

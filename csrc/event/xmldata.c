@@ -139,11 +139,10 @@ cps_xml_payload(CpsState *state, PyObject *value)
 PyObject *
 cps_xml_element_data(CpsState *state, PyObject *value)
 {
-    PyObject *element = element_of(value), *data;
+    PyObject *element = element_of(value);
     CpsXmlDocument *document = element == NULL ? NULL : cps_lxml_document(state, element);
+    PyObject *data = cps_xml_to_data(state, &document);
 
-    data = document == NULL ? NULL : cps_xml_to_data(state, cps_xml_document_root(document));
-    cps_xml_document_unref(&document);
     Py_XDECREF(element);
     return data;
 }

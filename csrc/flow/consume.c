@@ -87,7 +87,7 @@ consume_convert(CpsActor *self, CpsConsume *consume)
     PyObject **event_p = &consume->event;
     PyObject *first = PyTuple_GET_ITEM(self->input_types, 0);
     PyObject *converted;
-    int fits = PyObject_IsInstance(*event_p, self->input_types);
+    int fits = PyObject_IsInstance(*event_p, self->input_types), started;
 
     if (fits != 0) {
         if (fits > 0) {
@@ -99,9 +99,9 @@ consume_convert(CpsActor *self, CpsConsume *consume)
         cps_raise(self->state, CPS_INVALID_ACTOR_INPUT, "'%S' is not an event", Py_TYPE(*event_p));
         return -1;
     }
-    fits = consume_start_text_job(self, consume);
-    if (fits != 0) {
-        return fits;
+    started = consume_start_text_job(self, consume);
+    if (started != 0) {
+        return started;
     }
     converted = cps_event_call_convert(self->state, *event_p, (PyTypeObject *)first);
     if (converted == NULL) {

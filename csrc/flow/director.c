@@ -332,7 +332,7 @@ static PyGetSetDef director_getset[] = {
     {"error_actor", director_get_error_actor, director_set_error_actor,
      "The actor that gets the error events of actors without an error queue; EventLogger\n"
      "\"default_error_logger\" unless replaced."},
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict},
+    CPS_DICT,
     {NULL},
 };
 

@@ -291,7 +291,7 @@ static PyMemberDef logger_members[] = {
 };
 
 static PyGetSetDef logger_getset[] = {
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    CPS_DICT,
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -328,7 +328,7 @@ static PyMemberDef queuepool_members[] = {
 };
 
 static PyGetSetDef queuepool_getset[] = {
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    CPS_DICT,
     {NULL, NULL, NULL, NULL, NULL},
 };
 

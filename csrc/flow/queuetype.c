@@ -424,7 +424,7 @@ queue_set_maxsize(PyObject *op, PyObject *value, void *Py_UNUSED(closure))
 }
 
 static PyGetSetDef queue_getset[] = {
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    CPS_DICT,
     {"maxsize", queue_get_maxsize, queue_set_maxsize, PyDoc_STR("int: how many elements may wait; 0 for no limit."),
      NULL},
     {NULL, NULL, NULL, NULL, NULL},

@@ -314,7 +314,7 @@ static PyMemberDef task_members[] = {
 };
 
 static PyGetSetDef task_getset[] = {
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    CPS_DICT,
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -612,7 +612,7 @@ static PyMemberDef threads_members[] = {
 };
 
 static PyGetSetDef threads_getset[] = {
-    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    CPS_DICT,
     {NULL, NULL, NULL, NULL, NULL},
 };
 

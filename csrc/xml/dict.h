@@ -20,8 +20,9 @@ int cps_xml_is_markup(PyObject *text);
 /* As cps_xml_from_data, but for an element named `name` with `value`. */
 CpsXmlDocument *cps_xml_from_item(CpsState *state, PyObject *name, PyObject *value, bool escape);
 
-/* What the element says as data: {name: value}, or the content of an envelope. New, or NULL with an exception set. */
-PyObject *cps_xml_to_data(CpsState *state, xmlNode *element);
+/* What *document_p (given up, and NULL then; NULL with an exception set is passed on) says as data: {name: value}, or the content of an
+ * envelope. New, or NULL with an exception set. */
+PyObject *cps_xml_to_data(CpsState *state, CpsXmlDocument **document_p);
 
 /* The value of an element alone, as it would stand under its name. New, or NULL with an exception set. */
 PyObject *cps_xml_to_value(CpsState *state, xmlNode *element);

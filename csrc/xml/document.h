@@ -69,4 +69,10 @@ int cps_xml_document_intern(CpsXmlDocument *document);
 /* Whether `element` has at most CPS_XML_MAX_DEPTH levels. */
 bool cps_xml_depth_allowed(const xmlNode *element);
 
+static inline bool
+cps_xml_is_text(const xmlNode *node)
+{
+    return node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE;
+}
+
 #endif

@@ -1,5 +1,7 @@
 #include "xml/nodetext.h"
 
+#include "xml/document.h"
+
 #include <string.h>
 
 static PyObject *
@@ -10,19 +12,13 @@ decode(const xmlChar *text)
     return PyUnicode_DecodeUTF8(bytes, (Py_ssize_t)strlen(bytes), "strict");
 }
 
-static bool
-is_text(const xmlNode *node)
-{
-    return node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE;
-}
-
 /* The texts from `node` on, up to another kind of node. */
 static PyObject *
 leading_text(const xmlNode *node)
 {
-    PyObject *text = decode(node != NULL && is_text(node) ? node->content : NULL);
+    PyObject *text = decode(node != NULL && cps_xml_is_text(node) ? node->content : NULL);
 
-    while (text != NULL && node != NULL && is_text(node) && node->next != NULL && is_text(node->next)) {
+    while (text != NULL && node != NULL && cps_xml_is_text(node) && node->next != NULL && cps_xml_is_text(node->next)) {
         PyObject *more = decode(node->next->content);
 
         PyUnicode_Append(&text, more);
@@ -38,7 +34,7 @@ attribute_value(const xmlNode *node)
     xmlChar *value;
     PyObject *text;
 
-    if (node->children == NULL || (node->children->next == NULL && is_text(node->children))) {
+    if (node->children == NULL || (node->children->next == NULL && cps_xml_is_text(node->children))) {
         return decode(node->children == NULL ? NULL : node->children->content);
     }
     value = xmlNodeGetContent(node);

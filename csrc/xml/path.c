@@ -1,5 +1,7 @@
 #include "xml/path.h"
 
+#include "xml/document.h"
+
 #include <libxml/xpath.h>
 #include <stdlib.h>
 #include <string.h>
@@ -367,15 +369,9 @@ fits_name(const Test *test, const xmlChar *name, const xmlNs *space)
 }
 
 static bool
-is_text(const xmlNode *node)
-{
-    return node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE;
-}
-
-static bool
 fits_child(const Test *test, const xmlNode *node)
 {
-    return test->axis == TEXTS ? is_text(node)
+    return test->axis == TEXTS ? cps_xml_is_text(node)
                                : node->type == XML_ELEMENT_NODE && fits_name(test, node->name, node->ns);
 }
 
@@ -437,14 +433,14 @@ compare_text(const Predicate *predicate, const xmlChar *text)
 static bool
 compare_node(const Predicate *predicate, const xmlNode *node)
 {
-    const xmlNode *only = is_text(node) ? node : node->children;
+    const xmlNode *only = cps_xml_is_text(node) ? node : node->children;
     xmlChar *value;
     bool result;
 
     if (only == NULL) {
         return compare_text(predicate, (const xmlChar *)"");
     }
-    if (is_text(only) && (only == node || only->next == NULL)) {
+    if (cps_xml_is_text(only) && (only == node || only->next == NULL)) {
         return compare_text(predicate, only->content == NULL ? (const xmlChar *)"" : only->content);
     }
     value = xmlNodeGetContent(node);

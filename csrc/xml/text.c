@@ -43,18 +43,21 @@ cps_xml_raise_copy(bool too_deep)
     return PyErr_Format(PyExc_ValueError, "XML is nested more than %d levels deep", CPS_XML_MAX_DEPTH);
 }
 
-static CpsXmlDocument *
-parse(const char *text, Py_ssize_t length, int flags, CpsXmlErrors *errors)
+const char *
+cps_xml_text_bytes(PyObject *text, size_t *length, int *flags)
 {
-    CpsXmlDocument *document;
+    Py_ssize_t size = 0;
+    const char *utf8;
 
-    if (length < LONG_TEXT) {
-        return cps_xml_parse(text, (size_t)length, flags, errors);
+    if (PyBytes_Check(text)) {
+        *length = (size_t)PyBytes_GET_SIZE(text);
+        *flags = 0;
+        return PyBytes_AS_STRING(text);
     }
-    Py_BEGIN_ALLOW_THREADS;
-    document = cps_xml_parse(text, (size_t)length, flags, errors);
-    Py_END_ALLOW_THREADS;
-    return document;
+    utf8 = PyUnicode_AsUTF8AndSize(text, &size); /* kept by the str, or NULL */
+    *length = (size_t)size;
+    *flags = CPS_XML_UTF8;
+    return utf8;
 }
 
 CpsXmlDocument *
@@ -62,18 +65,20 @@ cps_xml_from_text(PyObject *text)
 {
     CpsXmlErrors errors = {0};
     CpsXmlDocument *document;
-    Py_ssize_t length;
+    size_t length;
+    int flags;
+    const char *bytes = cps_xml_text_bytes(text, &length, &flags);
 
-    if (PyBytes_Check(text)) {
-        document = parse(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text), 0, &errors);
+    if (bytes == NULL) {
+        return NULL;
+    }
+    if (length < LONG_TEXT) {
+        document = cps_xml_parse(bytes, length, flags, &errors);
     }
     else {
-        const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length); /* kept by the str, or NULL */
-
-        if (utf8 == NULL) {
-            return NULL;
-        }
-        document = parse(utf8, length, CPS_XML_UTF8, &errors);
+        Py_BEGIN_ALLOW_THREADS;
+        document = cps_xml_parse(bytes, length, flags, &errors);
+        Py_END_ALLOW_THREADS;
     }
     if (document == NULL) {
         cps_xml_raise(&errors);

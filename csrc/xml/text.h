@@ -6,6 +6,10 @@
 #include "xml/parse.h"
 #include "xml/serialize.h"
 
+/* Where the XML text in a str or bytes is, as cps_xml_parse takes it. Borrowed from `text`; NULL with ValueError set for text that is no
+ * Unicode. */
+const char *cps_xml_text_bytes(PyObject *text, size_t *length, int *flags);
+
 /* The document in `text`, a str or bytes; the GIL is released while a long one is parsed. New; NULL with SyntaxError set (message,
  * line and column; ValueError for text that is no Unicode). */
 CpsXmlDocument *cps_xml_from_text(PyObject *text);

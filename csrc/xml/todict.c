@@ -235,17 +235,26 @@ cps_xml_to_value(CpsState *state, xmlNode *element)
     return value;
 }
 
-PyObject *
-cps_xml_to_data(CpsState *state, xmlNode *element)
+/* {name: value}. New, or NULL with an exception set. */
+static PyObject *
+element_item(CpsState *state, xmlNode *element)
 {
-    PyObject *document = NULL, *data;
+    PyObject *item = NULL;
 
-    if (cps_xml_push(&document, make_name("", prefix_of(element->ns), element->name),
-                     cps_xml_to_value(state, element)) < 0) {
-        Py_XDECREF(document);
-        return NULL;
+    if (cps_xml_push(&item, make_name("", prefix_of(element->ns), element->name), cps_xml_to_value(state, element)) <
+        0) {
+        Py_CLEAR(item);
     }
-    data = cps_xml_unwrap(state, document);
-    Py_DECREF(document);
+    return item;
+}
+
+PyObject *
+cps_xml_to_data(CpsState *state, CpsXmlDocument **document_p)
+{
+    PyObject *item = *document_p == NULL ? NULL : element_item(state, cps_xml_document_root(*document_p));
+    PyObject *data = item == NULL ? NULL : cps_xml_unwrap(state, item);
+
+    cps_xml_document_unref(document_p);
+    Py_XDECREF(item);
     return data;
 }
