@@ -1,32 +1,11 @@
-import subprocess
-import sys
-import textwrap
-
 import pytest
 
 
-def run(script, timeout=30):
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
-
-
-def needs_gevent():
+def test_sleeping_consumes_run_at_the_same_time(run_script):
     pytest.importorskip("gevent")
-
-
-def test_sleeping_consumes_run_at_the_same_time():
-    needs_gevent()
-    out = run(
+    result = run_script(
         """
-        import time
         import gevent
-        from compysition import Actor, Event, Queue
 
         class Sleeper(Actor):
             def consume(self, event, *args, **kwargs):
@@ -45,16 +24,14 @@ def test_sleeping_consumes_run_at_the_same_time():
         actor.stop()
         """
     )
-    assert out == ["True", "True"]
+    assert result == (0, ["True True"])
 
 
-def test_blocking_consume_sleeps_one_after_the_other():
-    needs_gevent()
-    out = run(
+def test_blocking_consume_sleeps_one_after_the_other(run_script):
+    pytest.importorskip("gevent")
+    result = run_script(
         """
-        import time
         import gevent
-        from compysition import Actor, Event, Queue
 
         class Sleeper(Actor):
             def consume(self, event, *args, **kwargs):
@@ -73,16 +50,15 @@ def test_blocking_consume_sleeps_one_after_the_other():
         actor.stop()
         """
     )
-    assert out == ["True", "True"]
+    assert result == (0, ["True True"])
 
 
-def test_gevent_spawn_and_queue_in_consume():
-    needs_gevent()
-    out = run(
+def test_gevent_spawn_and_queue_in_consume(run_script):
+    pytest.importorskip("gevent")
+    result = run_script(
         """
         import gevent
         import gevent.queue
-        from compysition import Actor, Event, Queue
 
         class Spawner(Actor):
             def consume(self, event, *args, **kwargs):
@@ -101,15 +77,14 @@ def test_gevent_spawn_and_queue_in_consume():
         actor.stop()
         """
     )
-    assert out == ["True"]
+    assert result == (0, ["True"])
 
 
-def test_gevent_greenlets_put_and_get():
-    needs_gevent()
-    out = run(
+def test_gevent_greenlets_put_and_get(run_script):
+    pytest.importorskip("gevent")
+    result = run_script(
         """
         import gevent
-        from compysition import Queue
 
         queue = Queue("q", 2)
         getter = gevent.spawn(lambda: [queue.get(block=True, timeout=5) for _ in range(20)])
@@ -118,15 +93,12 @@ def test_gevent_greenlets_put_and_get():
         print(getter.value == list(range(20)))
         """
     )
-    assert out == ["True"]
+    assert result == (0, ["True"])
 
 
-def test_waiting_consumes_without_gevent_run_at_the_same_time():
-    out = run(
+def test_waiting_consumes_without_gevent_run_at_the_same_time(run_script):
+    result = run_script(
         """
-        import sys
-        import time
-        from compysition import Actor, Event, Queue
         from compysition.errors import QueueEmpty
 
         class Waiter(Actor):
@@ -148,15 +120,12 @@ def test_waiting_consumes_without_gevent_run_at_the_same_time():
         actor.stop()
         """
     )
-    assert out == ["True", "True", "False"]
+    assert result == (0, ["True True False"])
 
 
-def test_a_sleeper_whose_time_is_over_goes_first():
-    out = run(
+def test_a_sleeper_whose_time_is_over_goes_first(run_script):
+    result = run_script(
         """
-        import time
-        import compysition
-        from compysition import Actor, Queue
 
         class Waiting(Actor):
             def pre_hook(self):
@@ -186,4 +155,4 @@ def test_a_sleeper_whose_time_is_over_goes_first():
         waiting.stop()
         """
     )
-    assert out == ["slept", "woken"]
+    assert result == (0, ["slept", "woken"])

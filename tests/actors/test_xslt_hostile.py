@@ -276,10 +276,6 @@ SIGNALS = """
 say("ready")
 director.block()
 """
-ALONE = """
-say(xslt.stop())
-director.stop()
-"""
 
 
 @pytest.mark.parametrize("name", ENDLESS)

@@ -7,9 +7,10 @@ import time
 
 from jsonschema import Draft4Validator, FormatChecker
 
-from compysition import Actor, Queue, sleep
+from compysition import Actor
 from compysition.actors import JSONValidator
 from compysition.event import JSONEvent
+from tests.benchmarks.pipelines import start_chain
 from tests.benchmarks.rows import Row
 
 ITEM = {
@@ -78,29 +79,6 @@ def microseconds(*functions):
     return [statistics.median(taken) for taken in rounds]
 
 
-def pipeline():
-    """A chain of three actors. Returns what puts one document in and waits until it has come out, and what ends it."""
-    actors = [JSONValidator("validate", SCHEMA), Change("change"), Serialise("serialise")]
-    first = Queue("first")
-    actors[0].register_consumer("first", first)
-    actors[0].connect_queue("change", actors[1])
-    actors[1].connect_queue("serialise", actors[2])
-    queues = [queue for actor in actors for queue in actor.pool.inbound.values()]
-    for actor in actors:
-        actor.start()
-
-    def one_document():
-        first.put(JSONEvent(data=TEXT))
-        while any(map(len, queues)):
-            sleep(0)
-
-    def stop():
-        for actor in actors:
-            actor.stop()
-
-    return one_document, stop
-
-
 def plain(validator):
     """The same in plain Python, with the one deep copy that a hop to another actor would need."""
     data = json.loads(TEXT)
@@ -112,7 +90,8 @@ def plain(validator):
 
 
 def json_pipeline():
-    one_document, stop = pipeline()
+    actors = [JSONValidator("validate", SCHEMA), Change("change"), Serialise("serialise")]
+    one_document, stop = start_chain(actors, lambda: JSONEvent(data=TEXT))
     validator = Draft4Validator(SCHEMA, format_checker=FormatChecker())
     ours, theirs = microseconds(one_document, lambda: plain(validator))
     stop()

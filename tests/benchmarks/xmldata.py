@@ -9,9 +9,10 @@ import time
 import xmltodict
 from lxml import etree
 
-from compysition import Queue, _core, sleep
+from compysition import _core
 from compysition.actors import DictToXML, Null, XMLToDict
 from compysition.event import JSONEvent, XMLEvent
+from tests.benchmarks.pipelines import start_chain
 from tests.benchmarks.rows import Row
 from tests.lxmls import environment_with, other_lxml
 
@@ -54,32 +55,10 @@ def by_xmltodict():
     return xmltodict.parse(text)
 
 
-def dict_actors():
-    """DictToXML and XMLToDict, started. Returns what sends an event through both and waits until it is out, and what stops them."""
-    actors = [DictToXML("there"), XMLToDict("back"), Null("end")]
-    first = Queue("first")
-    actors[0].register_consumer("first", first)
-    actors[0].connect_queue("there", actors[1])
-    actors[1].connect_queue("back", actors[2])
-    queues = [queue for actor in actors for queue in actor.pool.inbound.values()]
-    for actor in actors:
-        actor.start()
-
-    def one_document():
-        first.put(JSONEvent(data=ROWS))
-        while any(map(len, queues)):
-            sleep(0)
-
-    def stop():
-        for actor in actors:
-            actor.stop()
-
-    return one_document, stop
-
-
 def dicts():
     source = JSONEvent(data=ROWS)
-    one_document, stop = dict_actors()
+    actors = [DictToXML("there"), XMLToDict("back"), Null("end")]
+    one_document, stop = start_chain(actors, lambda: JSONEvent(data=ROWS))
     converted, sent, theirs = times(
         lambda: source.convert(XMLEvent).convert(JSONEvent), one_document, by_xmltodict
     )
