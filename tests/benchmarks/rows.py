@@ -89,7 +89,7 @@ def lines(rows):
             texts.append("" if row is None or row.ratio is None else number(row.ratio))
         some = next(iter(hosts.values()))
         line = columns((measure, *texts, some.unit, some.target))
-        yield (line + verdict(hosts.values())).rstrip()
+        yield f"{line} {verdict(hosts.values())}".rstrip()
 
 
 def percentile(values, percent):
