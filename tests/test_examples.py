@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from datetime import datetime
+from xml.etree import ElementTree
 
 import pytest
 
@@ -120,6 +121,27 @@ def test_orders_of_other_files(start, tmp_path):
     assert process.returncode == 0, output
     assert "No such file or directory: 'missing.xml'" in output
     assert "1002.xml  Teehaus" in output
+
+
+def test_measurements(start, tmp_path):
+    """The table has what three branches computed, and each line that the schema refuses is told."""
+    process = start("measurements.py")
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, output
+    ticket = ElementTree.fromstring(re.search(r"^for maintenance: (<.*>)$", output, re.MULTILINE)[1])
+    assert ticket.tag == "ticket"
+    assert {part.tag: part.text for part in ticket} == {
+        "station": "Zugspitze",
+        "time": "2026-01-14T06:05Z",
+        "kind": "battery",
+        "volts": "11.3",
+        "priority": "high",
+    }
+    rows = re.findall(r"^(2026-\S+) (\w+) +(\S+) +(\S+) +(\S+) +(\S+)$", output, re.MULTILINE)
+    assert len(rows) == 7
+    assert rows[0] == ("2026-01-14T06:00Z", "Feldberg", "-6.1", "-17.1", "-6.5", "1019.9")
+    assert re.findall(r"^line (\d+): ", output, re.MULTILINE) == ["7", "7", "8", "10", "10"]
+    assert "line 7: humidity 104 is greater than the maximum of 100" in output
 
 
 def test_gevent_inside_an_actor(start):
