@@ -3,13 +3,13 @@
     python examples/measurements.py [FILE]
 
 Each line of the file (default: examples/data/measurements.jsonl) is an event. Weather goes to three actors, each of which
-adds one value; a join makes one event of theirs. A battery below 12 volts becomes a ticket, in XML. Other batteries are
-of no interest. Lines that do not fit the schema take the error queue.
+adds one value; a join makes one event of theirs. A battery below 12 volts is urgent; others are of no interest. Lines that
+do not fit the schema take the error queue.
 
     lines -> check -> route -+-> dew_point -+-> report -> table
                :             +-> felt ------+
                : errors      +-> sea_level -+
-               :             +-> urgent -> ticket -> maintenance
+               :             +-> urgent -> maintenance
                +-> rejected
 
 The log is in build/measurements.
@@ -22,7 +22,6 @@ from pathlib import Path
 from compysition import Actor, Director
 from compysition.actors import (
     STDOUT,
-    DictToXML,
     EventAttributeModifier,
     EventJSONFilter,
     EventRouter,
@@ -136,7 +135,6 @@ def main(path=DATA / "measurements.jsonl"):
     report = director.register_actor(JSONEventJoin, "report")
     table = director.register_actor(Keep, "table")
     urgent = director.register_actor(EventAttributeModifier, "urgent", "data/priority", "high")
-    ticket = director.register_actor(DictToXML, "ticket")
     maintenance = director.register_actor(STDOUT, "maintenance", prefix="for maintenance: ")
     rejected = director.register_actor(Keep, "rejected")
 
@@ -146,8 +144,7 @@ def main(path=DATA / "measurements.jsonl"):
     for branch in branches:
         director.connect_queue(branch, report)
     director.connect_queue(report, table)
-    director.connect_queue(urgent, ticket)
-    director.connect_queue(ticket, maintenance)
+    director.connect_queue(urgent, maintenance)
     director.connect_error_queue(check, rejected)
 
     director.start()

@@ -1,5 +1,6 @@
 """The scripts in examples/ run as they are."""
 
+import json
 import os
 import pathlib
 import re
@@ -7,7 +8,6 @@ import signal
 import subprocess
 import sys
 from datetime import datetime
-from xml.etree import ElementTree
 
 import pytest
 
@@ -128,13 +128,12 @@ def test_measurements(start, tmp_path):
     process = start("measurements.py")
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 0, output
-    ticket = ElementTree.fromstring(re.search(r"^for maintenance: (<.*>)$", output, re.MULTILINE)[1])
-    assert ticket.tag == "ticket"
-    assert {part.tag: part.text for part in ticket} == {
+    battery = json.loads(re.search(r"^for maintenance: ({.*})$", output, re.MULTILINE)[1])
+    assert battery == {
         "station": "Zugspitze",
         "time": "2026-01-14T06:05Z",
         "kind": "battery",
-        "volts": "11.3",
+        "volts": 11.3,
         "priority": "high",
     }
     rows = re.findall(r"^(2026-\S+) (\w+) +(\S+) +(\S+) +(\S+) +(\S+)$", output, re.MULTILINE)
