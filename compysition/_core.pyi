@@ -855,7 +855,6 @@ class EventXMLXpathsFilter(EventXMLFilter):
     ) -> None: ...
 
 def _qualify_xpath(xpath: str, /) -> str: ...
-
 @disjoint_base
 class EventRouter(Actor):
     filters: list[EventFilter]
