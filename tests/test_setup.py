@@ -1,6 +1,7 @@
 """The build and the Makefile: what they install, and what they say when something is missing."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -11,6 +12,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+LLHTTP_PACKAGE = (
+    "node-llhttp"
+    if platform.freedesktop_os_release().get("VERSION_CODENAME") == "bookworm"
+    else "libllhttp-dev"
+)
 
 
 def run(command, **environment):
@@ -51,13 +57,18 @@ def test_a_missing_libuv_is_named_with_its_command(tmp_path):
 
 @pytest.mark.parametrize(
     ("present", "package"),
-    [(["libuv"], "libxml2-dev"), (["libuv", "libxml-2.0"], "libxslt1-dev")],
+    [
+        (["libuv"], "libxml2-dev"),
+        (["libuv", "libxml-2.0"], "libxslt1-dev"),
+        (["libuv", "libxml-2.0", "libxslt", "libexslt"], LLHTTP_PACKAGE),
+    ],
 )
-def test_a_missing_xml_library_is_named_with_its_command(tmp_path, present, package):
+def test_a_missing_library_is_named_with_its_command(tmp_path, present, package):
     for name in present:
         description = f"Name: {name}\nDescription: {name}\nVersion: 99\nLibs:\n"
         (tmp_path / f"{name}.pc").write_text(description)
-    message = configure(tmp_path, sys.executable, PKG_CONFIG_LIBDIR=str(tmp_path))
+    no_sources = "-DLLHTTP_SOURCE_DIR="
+    message = configure(tmp_path, sys.executable, no_sources, PKG_CONFIG_LIBDIR=str(tmp_path))
     assert f"    apt-get install {package}\n" in message
 
 

@@ -15,7 +15,7 @@ typedef struct {
 } CpsHttpLimits;
 
 typedef enum {
-    CPS_HTTP_MORE,     /* all bytes were used: feed the next ones */
+    CPS_HTTP_MORE, /* all bytes were used: feed the next ones */
     CPS_HTTP_CONTINUE, /* the head is complete, and the client waits for "100 Continue" before it sends the body; feed the rest */
     CPS_HTTP_COMPLETE, /* a request is ready to be taken; bytes after it are not used yet */
     CPS_HTTP_REFUSED,  /* parser.refusal says why; nothing more may be fed */

@@ -39,16 +39,17 @@ typedef struct CpsHttpRequest {
     CpsSlice target;                /* as sent */
     CpsSlice path;                  /* of the target, still percent-encoded: "/" or longer, "*" of OPTIONS * */
     CpsSlice query;                 /* after the "?", still encoded; empty when there is none */
-    CpsSlice authority;             /* host and port: of the target when that is absolute (RFC 9112, 3.2.2), else of Host; may be empty */
-    uint8_t minor;                  /* HTTP/1.minor: 0 or 1 */
-    bool keep_alive;                /* the client wants to use the connection again */
-    bool has_body;                  /* a Content-Length above 0, or chunked: though nothing may have come */
+    CpsSlice
+        authority; /* host and port: of the target when that is absolute (RFC 9112, 3.2.2), else of Host; may be empty */
+    uint8_t minor;   /* HTTP/1.minor: 0 or 1 */
+    bool keep_alive; /* the client wants to use the connection again */
+    bool has_body;   /* a Content-Length above 0, or chunked: though nothing may have come */
     bool chunked;
     bool expects_continue; /* Expect: 100-continue of a 1.1 client that sends a body */
     bool is_head;          /* the method is HEAD: the response has no body */
 } CpsHttpRequest;
 
-CpsHttpRequest *cps_http_request_new(void); /* new, or NULL when out of memory */
+CpsHttpRequest *cps_http_request_new(void);          /* new, or NULL when out of memory */
 void cps_http_request_free(CpsHttpRequest *request); /* NULL is fine */
 
 static inline const char *
