@@ -25,6 +25,7 @@ typedef struct {
     llhttp_t llhttp;
     const CpsHttpLimits *limits; /* borrowed: they outlive the parser */
     CpsHttpRequest *request;     /* owned; the one that is being read; NULL between requests */
+    bool in_body;                /* the head of that is complete */
     int status;                  /* of a refusal: 400, 408, 413, 414, 417, 431, 501, 505, 507 (out of memory) */
     const char *reason;          /* static text, in a few words for the client: "two Host headers" */
 } CpsHttpParser;

@@ -1,0 +1,512 @@
+/* One client: bytes become requests, answers become bytes, in the same order. */
+#include "net/httpconnection.h"
+
+enum {
+    LINGER_MS = 2000,          /* a client may send that long after the last response */
+    BODY_BYTES_PER_SECOND = 256, /* slower bodies are broken off */
+    MORE_CONNECTIONS = 8,      /* of the limit, one in so many more gets a 503; further ones are closed */
+};
+
+static CpsHttpConnection *
+connection_of(CpsStream *stream)
+{
+    return CPS_CONTAINER(stream, CpsHttpConnection, stream);
+}
+
+/* --- exchanges ------------------------------------------------------------------------------------------------------------ */
+
+void
+cps_http_exchange_free(CpsHttpExchange *exchange)
+{
+    cps_link_remove(&exchange->link);
+    cps_link_remove(&exchange->user_link);
+    cps_http_request_free(exchange->request);
+    cps_buffer_free(&exchange->response);
+    free(exchange);
+}
+
+/* One more, at the end. NULL when out of memory. */
+static CpsHttpExchange *
+connection_add_exchange(CpsHttpConnection *self)
+{
+    CpsHttpExchange *exchange = calloc(1, sizeof(*exchange));
+
+    if (exchange != NULL) {
+        exchange->connection = self;
+        exchange->received_ns = uv_hrtime();
+        cps_list_append(&self->exchanges, &exchange->link);
+        self->exchange_count++;
+    }
+    return exchange;
+}
+
+/* It leaves the connection, which frees it unless its user has it. */
+static void
+connection_lose_exchange(CpsHttpConnection *self, CpsHttpExchange *exchange)
+{
+    CpsHttpServer *server = self->server;
+
+    cps_link_remove(&exchange->link);
+    exchange->connection = NULL;
+    self->exchange_count--;
+    if (exchange->held) {
+        cps_list_append(&server->gone, &exchange->user_link);
+        server->on_change(server);
+    }
+    else {
+        cps_http_exchange_free(exchange);
+    }
+}
+
+void
+cps_http_connection_close(CpsHttpConnection *self)
+{
+    CpsLink *link;
+
+    self->over = true;
+    cps_http_wait_over(self);
+    while ((link = cps_list_first(&self->exchanges)) != NULL) {
+        connection_lose_exchange(self, CPS_CONTAINER(link, CpsHttpExchange, link));
+    }
+    cps_stream_close(&self->stream);
+}
+
+/* --- what it waits for ----------------------------------------------------------------------------------------------------- */
+
+static bool
+connection_has_room(const CpsHttpConnection *self)
+{
+    const CpsHttpServerLimits *limits = self->server->limits;
+
+    return self->exchange_count < limits->pipelined && self->held_back == 0 && self->stream.unsent <= limits->unsent_bytes;
+}
+
+static void
+connection_wait_for(CpsHttpConnection *self, CpsHttpWait wait)
+{
+    if (!cps_link_listed(&self->wait_link) || self->wait != wait) {
+        cps_http_wait(self, wait);
+    }
+}
+
+static void
+connection_wait_for_client(CpsHttpConnection *self)
+{
+    if (!cps_link_listed(&self->wait_link) || self->wait != CPS_HTTP_WAIT_CLIENT) {
+        self->queued_before = uv_stream_get_write_queue_size(&self->stream.uv.stream);
+        cps_http_wait(self, CPS_HTTP_WAIT_CLIENT);
+    }
+}
+
+/* Wait for what must come next; a wait for the same goes on. */
+static void
+connection_update_wait(CpsHttpConnection *self)
+{
+    if (self->stream.closing) {
+        cps_http_wait_over(self);
+    }
+    else if (self->stream.unsent > 0) {
+        connection_wait_for_client(self);
+    }
+    else if (self->ended && !self->finishing) {
+        connection_wait_for(self, CPS_HTTP_WAIT_ENDED);
+    }
+    else if (self->exchange_count > 0 || self->finishing) {
+        cps_http_wait_over(self); /* for the user; or for the stream, which ends by itself */
+    }
+    else if (cps_http_parser_busy(&self->parser)) {
+        connection_wait_for(self, self->parser.in_body ? CPS_HTTP_WAIT_BODY : CPS_HTTP_WAIT_HEAD);
+    }
+    else {
+        connection_wait_for(self, CPS_HTTP_WAIT_REQUEST);
+    }
+}
+
+/* --- answers ---------------------------------------------------------------------------------------------------------------- */
+
+bool
+cps_http_connection_is_done(const CpsHttpConnection *self)
+{
+    return self->stream.closing || (self->exchange_count == 0 && self->stream.unsent == 0);
+}
+
+static void
+connection_finish(CpsHttpConnection *self)
+{
+    self->over = self->finishing = true;
+    cps_stream_finish(&self->stream, LINGER_MS);
+}
+
+/* Write the bytes, which are taken. */
+static void
+connection_write(CpsHttpConnection *self, CpsBuffer *bytes)
+{
+    if (bytes->length > 0 && cps_stream_write(&self->stream, bytes) < 0) {
+        cps_http_connection_close(self);
+    }
+    cps_buffer_free(bytes);
+}
+
+static void
+connection_send_continue(CpsHttpConnection *self)
+{
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    CpsBuffer bytes = {0};
+
+    self->owes_continue = false;
+    if (cps_buffer_append(&bytes, text, sizeof(text) - 1) < 0) {
+        cps_http_connection_close(self);
+        return;
+    }
+    connection_write(self, &bytes);
+}
+
+/* The first exchange is answered: move its response to the end of `out`. Returns whether the connection goes on. */
+static bool
+connection_take_response(CpsHttpConnection *self, CpsHttpExchange *exchange, CpsBuffer *out)
+{
+    bool last = exchange->close || exchange->response.length == 0;
+
+    if (out->length == 0) {
+        cps_buffer_move(out, &exchange->response);
+    }
+    else if (cps_buffer_append(out, exchange->response.bytes, exchange->response.length) < 0) {
+        last = true;
+    }
+    self->held_back -= exchange->held_back ? 1 : 0;
+    self->exchange_count--;
+    cps_http_exchange_free(exchange);
+    return !last;
+}
+
+/* Returns whether the connection goes on. */
+static bool
+connection_send_answers(CpsHttpConnection *self)
+{
+    CpsBuffer out = {0};
+    bool more = true;
+    CpsLink *link;
+
+    while (more && (link = cps_list_first(&self->exchanges)) != NULL) {
+        CpsHttpExchange *exchange = CPS_CONTAINER(link, CpsHttpExchange, link);
+
+        if (!exchange->answered) {
+            break;
+        }
+        more = connection_take_response(self, exchange, &out);
+    }
+    connection_write(self, &out);
+    return more && !self->stream.closing;
+}
+
+static void connection_feed(CpsHttpConnection *self, const char *bytes, size_t length);
+
+static void
+connection_feed_backlog(CpsHttpConnection *self)
+{
+    CpsBuffer backlog = {0};
+
+    cps_buffer_move(&backlog, &self->backlog);
+    connection_feed(self, backlog.bytes, backlog.length);
+    cps_buffer_free(&backlog);
+}
+
+/* After a change: parse what was put aside, read or not, end or wait. */
+static void
+connection_go_on(CpsHttpConnection *self)
+{
+    if (self->parsing) {
+        return; /* what parses comes here at its end */
+    }
+    if (self->backlog.length > 0 && !self->over && connection_has_room(self)) {
+        connection_feed_backlog(self);
+        return;
+    }
+    if (self->exchange_count == 0 && !self->finishing && (self->over || (self->ended && self->backlog.length == 0))) {
+        connection_finish(self);
+    }
+    if (!self->finishing) {
+        cps_stream_read(&self->stream, !self->over && !self->ended && connection_has_room(self));
+    }
+    connection_update_wait(self);
+}
+
+void
+cps_http_connection_flush(CpsHttpConnection *self)
+{
+    if (self->stream.closing || self->finishing) {
+        return;
+    }
+    if (!connection_send_answers(self)) {
+        if (!self->stream.closing) {
+            connection_finish(self);
+        }
+        connection_update_wait(self);
+        return;
+    }
+    if (self->owes_continue && self->exchange_count == 0) {
+        connection_send_continue(self);
+    }
+    connection_go_on(self);
+}
+
+/* Answer by the server itself: no more requests come from here. `field` as for a page. */
+static void
+connection_refuse(CpsHttpConnection *self, int code, const char *reason, const char *field)
+{
+    CpsHttpExchange *exchange = connection_add_exchange(self);
+
+    self->over = true;
+    self->server->refused++;
+    if (exchange == NULL) {
+        cps_http_connection_close(self);
+        return;
+    }
+    exchange->close = true;
+    cps_http_answer_page(exchange, code, reason, strlen(reason), field);
+}
+
+/* --- requests --------------------------------------------------------------------------------------------------------------- */
+
+static void
+connection_take_request(CpsHttpConnection *self)
+{
+    CpsHttpServer *server = self->server;
+    CpsHttpRequest *request = cps_http_take(&self->parser);
+    CpsHttpExchange *exchange = connection_add_exchange(self);
+
+    if (exchange == NULL) {
+        cps_http_request_free(request);
+        cps_http_connection_close(self);
+        return;
+    }
+    exchange->request = request;
+    exchange->close = !request->keep_alive || server->ending;
+    self->over = exchange->close;
+    self->owes_continue = false; /* its body came without */
+    server->requests++;
+    cps_list_append(&server->received, &exchange->user_link);
+    server->on_change(server);
+}
+
+static void
+connection_handle(CpsHttpConnection *self, CpsHttpOutcome outcome)
+{
+    switch (outcome) {
+    case CPS_HTTP_MORE:
+        break;
+    case CPS_HTTP_CONTINUE:
+        self->owes_continue = true;
+        if (self->exchange_count == 0) {
+            connection_send_continue(self);
+        }
+        break;
+    case CPS_HTTP_COMPLETE:
+        connection_take_request(self);
+        break;
+    case CPS_HTTP_REFUSED:
+        connection_refuse(self, self->parser.status, self->parser.reason, NULL);
+        break;
+    }
+}
+
+/* A body that comes too slowly. */
+static bool
+connection_is_slow(CpsHttpConnection *self)
+{
+    uint64_t now = uv_now(self->server->loop);
+
+    if (!self->parser.in_body) {
+        self->body_start = 0;
+        return false;
+    }
+    if (self->body_start == 0) {
+        self->body_start = now;
+    }
+    return now - self->body_start >
+           self->server->limits->body_ms + self->parser.request->body.length * 1000 / BODY_BYTES_PER_SECOND;
+}
+
+static void
+connection_feed(CpsHttpConnection *self, const char *bytes, size_t length)
+{
+    size_t used;
+
+    self->parsing = true;
+    while (length > 0 && !self->over && connection_has_room(self)) {
+        CpsHttpOutcome outcome = cps_http_feed(&self->parser, bytes, length, &used);
+
+        bytes += used;
+        length -= used;
+        connection_handle(self, outcome);
+    }
+    if (!self->over && connection_is_slow(self)) {
+        connection_refuse(self, 408, "The body comes too slowly", NULL);
+    }
+    if (!self->over && cps_buffer_append(&self->backlog, bytes, length) < 0) {
+        cps_http_connection_close(self);
+    }
+    self->parsing = false;
+    if (!self->stream.closing) {
+        if (self->parser.in_body && self->wait == CPS_HTTP_WAIT_BODY) {
+            cps_http_wait_over(self); /* it begins anew with each piece */
+        }
+        connection_go_on(self);
+    }
+}
+
+/* --- the stream ------------------------------------------------------------------------------------------------------------- */
+
+static void
+connection_on_bytes(CpsStream *stream, const char *bytes, size_t length)
+{
+    CpsHttpConnection *self = connection_of(stream);
+
+    if (self->over) {
+        return;
+    }
+    if (self->backlog.length > 0) { /* bytes that TLS had decoded already come although reading is off */
+        if (cps_buffer_append(&self->backlog, bytes, length) < 0) {
+            cps_http_connection_close(self);
+        }
+        return;
+    }
+    connection_feed(self, bytes, length);
+}
+
+static void
+connection_on_end(CpsStream *stream, int code)
+{
+    CpsHttpConnection *self = connection_of(stream);
+
+    if (code < 0) {
+        cps_http_connection_close(self);
+        return;
+    }
+    self->ended = true;
+    if (!self->finishing) {
+        connection_go_on(self);
+    }
+}
+
+static void
+connection_on_drained(CpsStream *stream)
+{
+    CpsHttpConnection *self = connection_of(stream);
+
+    if (!self->stream.closing) {
+        cps_http_wait_over(self);
+        connection_go_on(self);
+    }
+}
+
+static void
+connection_on_closed(CpsStream *stream)
+{
+    CpsHttpConnection *self = connection_of(stream);
+
+    if (cps_link_listed(&self->link)) { /* else it was never one of the server's */
+        cps_http_server_forget(self->server, self);
+    }
+    cps_http_parser_free(&self->parser);
+    cps_buffer_free(&self->backlog);
+    free(self);
+}
+
+static const CpsStreamOps connection_ops = {
+    .on_bytes = connection_on_bytes,
+    .on_end = connection_on_end,
+    .on_drained = connection_on_drained,
+    .on_closed = connection_on_closed,
+};
+
+/* --- life ------------------------------------------------------------------------------------------------------------------- */
+
+CpsHttpConnection *
+cps_http_connection_accept(CpsHttpServer *server)
+{
+    CpsHttpConnection *self = calloc(1, sizeof(*self));
+    bool closes = false;
+
+    if (self == NULL) {
+        return NULL; /* the connection stays with the kernel, and is offered again */
+    }
+    self->server = server;
+    cps_list_init(&self->exchanges);
+    cps_http_parser_init(&self->parser, &server->limits->request);
+    if (cps_stream_accept(&self->stream, &connection_ops, &server->listener.uv.stream, server->tls, &closes) < 0) {
+        if (!closes) {
+            cps_http_parser_free(&self->parser);
+            free(self);
+        }
+        return NULL;
+    }
+    return self;
+}
+
+void
+cps_http_connection_begin(CpsHttpConnection *self)
+{
+    uint32_t limit = self->server->limits->connections;
+    uint32_t count = self->server->connection_count;
+
+    if (count > limit + limit / MORE_CONNECTIONS + 1) {
+        cps_http_connection_close(self);
+    }
+    else if (count > limit) {
+        connection_refuse(self, 503, "Too many connections", "Retry-After: 1");
+    }
+    else {
+        connection_go_on(self);
+    }
+}
+
+void
+cps_http_connection_end(CpsHttpConnection *self)
+{
+    CpsLink *last;
+
+    if (self->over || self->stream.closing) {
+        return;
+    }
+    if (cps_http_parser_busy(&self->parser) || self->backlog.length > 0) {
+        connection_refuse(self, 503, "The server is stopping", NULL);
+        return;
+    }
+    self->over = true;
+    last = self->exchanges.head.prev;
+    if (!cps_list_empty(&self->exchanges)) {
+        CPS_CONTAINER(last, CpsHttpExchange, link)->close = true;
+    }
+    connection_go_on(self);
+}
+
+void
+cps_http_connection_expire(CpsHttpConnection *self)
+{
+    size_t queued;
+
+    switch (self->wait) {
+    case CPS_HTTP_WAIT_REQUEST:
+        connection_finish(self);
+        connection_update_wait(self);
+        break;
+    case CPS_HTTP_WAIT_HEAD:
+        connection_refuse(self, 408, "The head of the request comes too slowly", NULL);
+        break;
+    case CPS_HTTP_WAIT_BODY:
+        connection_refuse(self, 408, "The body of the request comes too slowly", NULL);
+        break;
+    case CPS_HTTP_WAIT_CLIENT:
+        queued = uv_stream_get_write_queue_size(&self->stream.uv.stream);
+        if (queued >= self->queued_before) {
+            cps_http_connection_close(self);
+            break;
+        }
+        connection_update_wait(self); /* slowly, but it takes something */
+        break;
+    case CPS_HTTP_WAIT_ENDED:
+        cps_http_connection_close(self);
+        break;
+    }
+}

@@ -1,0 +1,65 @@
+/* httpconnection.h: one client of an HTTP server. Shared by httpserver.c and httpconnection.c only. */
+#ifndef CPS_NET_HTTPCONNECTION_H
+#define CPS_NET_HTTPCONNECTION_H
+
+#include "net/httpserver.h"
+
+/* What a connection waits for; each has one length of time, so that a list in order of arrival is one in order of deadlines. */
+typedef enum {
+    CPS_HTTP_WAIT_REQUEST, /* the first byte of the next request: idle_ms */
+    CPS_HTTP_WAIT_HEAD,    /* the rest of a head: head_ms */
+    CPS_HTTP_WAIT_BODY,    /* more of a body: body_ms */
+    CPS_HTTP_WAIT_CLIENT,  /* the client to take what was written: write_ms */
+    CPS_HTTP_WAIT_ENDED,   /* answers for a client that has ended its side, and may be gone: ended_ms */
+} CpsHttpWait;
+
+struct CpsHttpConnection {
+    CpsStream stream; /* first */
+    CpsHttpServer *server; /* borrowed: it outlives its connections */
+    CpsLink link;          /* in CpsHttpServer.connections */
+    CpsLink wait_link;     /* in one of CpsHttpServer.waiting, or in none: it waits for the user */
+    uint64_t deadline;     /* of that, in milliseconds of uv_now */
+    CpsHttpWait wait;      /* which list that is */
+    CpsHttpParser parser;
+    CpsList exchanges;   /* CpsHttpExchange.link, in the order of the requests */
+    CpsBuffer backlog;   /* what was read and cannot be parsed yet */
+    uint64_t body_start; /* when the body began to come, by uv_now */
+    uint32_t exchange_count;
+    uint32_t held_back;    /* exchanges that wait for room */
+    size_t queued_before;  /* unsent bytes when the wait for the client began */
+    bool owes_continue;    /* "100 Continue" is to be sent once the earlier responses are */
+    bool over;             /* no more requests: the last one was refused, or closes the connection */
+    bool ended;            /* the client has ended its side, or is gone */
+    bool finishing;        /* the last response is written */
+    bool parsing;          /* within the loop over bytes, which is not entered again */
+};
+
+/* Take a connection that waits; begin to serve it once the server has listed it. NULL when that fails. */
+CpsHttpConnection *cps_http_connection_accept(CpsHttpServer *server);
+void cps_http_connection_begin(CpsHttpConnection *self);
+
+/* No new requests: see cps_http_server_end. */
+void cps_http_connection_end(CpsHttpConnection *self);
+
+/* At once; safe to call twice. */
+void cps_http_connection_close(CpsHttpConnection *self);
+
+/* Its deadline has passed. */
+void cps_http_connection_expire(CpsHttpConnection *self);
+
+/* Send what is answered, in order, and go on reading when there is room. */
+void cps_http_connection_flush(CpsHttpConnection *self);
+
+/* Whether nothing is left to be sent. */
+bool cps_http_connection_is_done(const CpsHttpConnection *self);
+
+void cps_http_exchange_free(CpsHttpExchange *exchange);
+
+/* Have it wait, from now; and no longer. (httpserver.c) */
+void cps_http_wait(CpsHttpConnection *connection, CpsHttpWait wait);
+void cps_http_wait_over(CpsHttpConnection *connection);
+
+/* It is closed: forget it. (httpserver.c) */
+void cps_http_server_forget(CpsHttpServer *server, CpsHttpConnection *connection);
+
+#endif
