@@ -28,7 +28,8 @@ LLHTTP_PACKAGE := $(shell grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release 
                     echo node-llhttp || echo libllhttp-dev)
 # python3-lxml is for the tests, which also run with the lxml that shares its libxml2 with us.
 BUILD_PACKAGES ?= build-essential cmake ninja-build pkg-config libuv1-dev libxml2-dev \
-                  libxslt1-dev $(LLHTTP_PACKAGE) python3 python3-dev python3-venv python3-lxml graphviz
+                  libxslt1-dev libssl-dev $(LLHTTP_PACKAGE) python3 python3-dev python3-venv \
+                  python3-lxml graphviz
 LINT_PACKAGES ?= clang-tidy
 FUZZ_PACKAGES ?= clang libclang-rt-dev
 

@@ -3,6 +3,7 @@
 #define CPS_NET_STREAM_H
 
 #include "base/buffer.h"
+#include "net/listener.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>
@@ -12,11 +13,13 @@ typedef struct CpsStream CpsStream;
 typedef struct CpsTlsContext CpsTlsContext; /* net/tls.h */
 typedef struct CpsTlsSession CpsTlsSession;
 
-/* Callbacks of its owner, in uv_run: no Python object, perhaps no GIL. All but on_closed may call any function of the stream. */
+/* Callbacks of its owner, in uv_run: no Python object, perhaps no GIL. All but on_closed may call any function of the stream; none is
+ * called from within one. */
 typedef struct {
     void (*on_bytes)(CpsStream *stream, const char *bytes, size_t length); /* the bytes only last for the call */
     /* Nothing more will come: code 0, the peer has ended its side in order; else a libuv code (or UV_EPROTO: its TLS is broken) and
-     * nothing can be written any more either. The owner closes the stream when it is done with it. */
+     * nothing can be written any more either. 0 may be followed by a code, when what is still written does not arrive. It may come
+     * while reading is off. The owner closes the stream when it is done with it. */
     void (*on_end)(CpsStream *stream, int code);
     /* What was written is with the kernel, after a time when it was not. */
     void (*on_drained)(CpsStream *stream);
@@ -38,14 +41,33 @@ struct CpsStream {
     bool ended;         /* on_end was called */
     bool finishing;     /* cps_stream_finish was called */
     bool closing;
+
+    /* of stream.c */
+    bool watching;    /* libuv reads */
+    bool sending;     /* `write` is under way: what it sends must stay where it is */
+    bool behind;      /* on_drained is owed */
+    bool shut;        /* our side is ended, or about to be */
+    bool peer_shut;   /* the peer's, as far as the kernel knows: there may be a TLS record that says so before */
+    int open_handles; /* that are to be closed before on_closed, and work in the thread pool */
+    int failure;      /* libuv code, once nothing can be read or written any more */
+    unsigned int linger_ms;
+    CpsBuffer outgoing; /* what is sent now, of which the first `sent` bytes are done */
+    size_t sent;
+    CpsBuffer waiting; /* what was written while `outgoing` was full */
+    size_t slice;      /* how many bytes `write` sends */
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    uv_timer_t
+        timer; /* at 0 ms: the owner is to be called, but not from within its own call; when finishing: the linger time */
 };
 
-/* Take the next connection of `listener`, a uv_tcp_t or uv_pipe_t, on its own loop; `tls` may be NULL. Reading is off. Returns 0, or a
- * libuv code: then the stream was not made, and ops->on_closed is called later on when *closes says so. */
-int cps_stream_accept(CpsStream *stream, const CpsStreamOps *ops, uv_stream_t *listener, CpsTlsContext *tls, bool *closes);
+/* Take the connection that listener->on_connection was called for; `tls` may be NULL. Reading is off. Returns 0, or a libuv code: then
+ * the stream was not made, and ops->on_closed is called later on when *closes says so. */
+int cps_stream_accept(CpsStream *stream, const CpsStreamOps *ops, CpsListener *listener, CpsTlsContext *tls,
+                      bool *closes);
 
-/* Have bytes come, or not for now. Bytes that TLS has decoded already wait in the stream meanwhile. Not from within on_bytes' caller's
- * stack only: it may be called there, too. */
+/* Have bytes come, or not for now. Bytes that TLS has decoded already wait in the stream meanwhile. A stream with reading off does not
+ * notice that its peer goes away. */
 void cps_stream_read(CpsStream *stream, bool on);
 
 /* Write the bytes, which are taken: *bytes is empty then. What the kernel does not take at once waits in order. Returns 0, or a libuv code
@@ -53,14 +75,16 @@ void cps_stream_read(CpsStream *stream, bool on);
 int cps_stream_write(CpsStream *stream, CpsBuffer *bytes);
 
 /* End our side once everything is sent (TLS: close_notify first), go on reading and throwing away what comes, for at most
- * `linger_ms`, and then close: a client that still sends would otherwise lose the last response to a reset (RFC 9112, 9.6). on_bytes
- * is not called any more, on_closed is, at the end. */
+ * `linger_ms`, and then close: a client that still sends would otherwise lose the last response to a reset (RFC 9112, 9.6). Only
+ * on_closed is called any more. The time counts from when everything is sent: for how long a slow reader may take until then is up to
+ * its owner, who can watch `unsent` and close. A stream whose TLS handshake is not done is closed at once. */
 void cps_stream_finish(CpsStream *stream, unsigned int linger_ms);
 
 /* Close at once; safe to call twice. */
 void cps_stream_close(CpsStream *stream);
 
-/* The peer's address as text, and its port; "" and 0 for a Unix socket. `text` holds INET6_ADDRSTRLEN bytes. */
+/* The peer's address as text (IPv4 in its own form, also on an IPv6 socket), and its port; "" and 0 for a Unix socket or when it is
+ * gone. `text` holds INET6_ADDRSTRLEN bytes. */
 void cps_stream_peer(const CpsStream *stream, char *text, size_t size, int *port);
 
 #endif
