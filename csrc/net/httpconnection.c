@@ -434,7 +434,7 @@ cps_http_connection_accept(CpsHttpServer *server)
     self->server = server;
     cps_list_init(&self->exchanges);
     cps_http_parser_init(&self->parser, &server->limits->request);
-    if (cps_stream_accept(&self->stream, &connection_ops, &server->listener.uv.stream, server->tls, &closes) < 0) {
+    if (cps_stream_accept(&self->stream, &connection_ops, &server->listener, server->tls, &closes) < 0) {
         if (!closes) {
             cps_http_parser_free(&self->parser);
             free(self);
