@@ -72,6 +72,8 @@
     X(DictToXML)                        \
     X(PropertiesToXML)                  \
     X(XMLToDict)                        \
+    X(BasicAuth)                        \
+    X(RESTTranslator)                   \
     X(Director)
 
 /* Names that are looked up often, interned once. */
@@ -130,6 +132,10 @@
     X(conversion_methods)        \
     X(REQUIRED_EVENT_ATTRIBUTES) \
     X(REQUEST_METHOD)            \
+    X(HTTP_AUTHORIZATION)        \
+    X(PATH_INFO)                 \
+    X(entity_id)                 \
+    X(_authenticate)             \
     X(__deepcopy__)              \
     X(__reduce__)                \
     X(__reduce_ex__)             \
@@ -199,7 +205,8 @@
     X(event_vars)     /* compysition._eventvars.EventVars */                                \
     X(compile_schema) /* compysition._schema.compile_schema */                              \
     X(cron_trigger)   /* apscheduler.triggers.cron.CronTrigger */                           \
-    X(re_compile)
+    X(re_compile)                                                                           \
+    X(a2b_base64) /* binascii.a2b_base64 */
 
 enum { CPS_COPY_CACHE = 64 };
 

@@ -3,6 +3,7 @@
 ``from compysition.actors import *`` gives the actors, and nothing else.
 """
 
+from compysition.actors.basicauth import BasicAuth
 from compysition.actors.data import Data
 from compysition.actors.dicttoxml import DictToXML, PropertiesToXML
 from compysition.actors.eventattributemodifier import (
@@ -34,6 +35,7 @@ from compysition.actors.header import Header
 from compysition.actors.jsonvalidator import JSONValidator
 from compysition.actors.null import Null
 from compysition.actors.redactedfilelogger import RedactedFileLogger
+from compysition.actors.rest import RESTTranslator
 from compysition.actors.stdout import STDOUT
 from compysition.actors.testevent import TestEvent
 from compysition.actors.transformer import Transformer
@@ -50,6 +52,7 @@ __all__ = [
     "STDOUT",
     "XSD",
     "XSLT",
+    "BasicAuth",
     "CronEventGenerator",
     "Data",
     "DictToXML",
@@ -78,6 +81,7 @@ __all__ = [
     "JSONValidator",
     "Null",
     "PropertiesToXML",
+    "RESTTranslator",
     "RedactedFileLogger",
     "SimpleRouter",
     "TestEvent",

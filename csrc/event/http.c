@@ -145,6 +145,24 @@ http_set_environment(PyObject *self, PyObject *value, void *closure)
     return part == NULL ? -1 : payload_store(cps_state_of(self), &part->environment, value);
 }
 
+PyObject *
+cps_http_environment_item(CpsState *state, PyObject *event, PyObject *key)
+{
+    PyObject *environment, *value = NULL;
+
+    if (PyObject_GetOptionalAttr(event, state->names.environment, &environment) <= 0) {
+        return NULL;
+    }
+    if (PyDict_Check(environment)) {
+        (void)PyDict_GetItemRef(environment, key, &value);
+    }
+    Py_DECREF(environment);
+    if (value == Py_None) {
+        Py_CLEAR(value);
+    }
+    return value;
+}
+
 static PyObject *
 http_get_method(PyObject *self, void *closure)
 {

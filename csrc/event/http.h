@@ -24,6 +24,10 @@ void cps_http_part_free(CpsHttpPart *part); /* NULL is fine */
 /* Give `copy` what `source` has, with the very same headers and environment. Returns 0, or -1 with MemoryError set. */
 int cps_http_alias(CpsState *state, CpsEvent *copy, CpsEvent *source);
 
+/* event.environment[key], of any event that has such a dict. New (never None); NULL without an exception when there is none, or with one
+ * set. */
+PyObject *cps_http_environment_item(CpsState *state, PyObject *event, PyObject *key);
+
 /* Set status and headers from http_code_map if `error` is an exception. Returns 0, or -1 with an exception set. */
 int cps_http_apply_error(CpsState *state, PyObject *event, PyObject *error);
 

@@ -1,0 +1,5 @@
+"""Import path of BasicAuth."""
+
+from compysition._core import BasicAuth
+
+__all__ = ["BasicAuth"]
