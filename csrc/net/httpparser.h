@@ -22,12 +22,20 @@ typedef enum {
 } CpsHttpOutcome;
 
 typedef struct {
-    llhttp_t llhttp;
+    llhttp_t llhttp;             /* first: its callbacks find the parser by it */
     const CpsHttpLimits *limits; /* borrowed: they outlive the parser */
     CpsHttpRequest *request;     /* owned; the one that is being read; NULL between requests */
     bool in_body;                /* the head of that is complete */
-    int status;                  /* of a refusal: 400, 408, 413, 414, 417, 431, 501, 505, 507 (out of memory) */
+    int status;                  /* of a refusal: 400, 413, 414, 417, 431, 501, 505, 507 (out of memory) */
     const char *reason;          /* static text, in a few words for the client: "two Host headers" */
+    uint8_t section;             /* of the request: what the next bytes belong to */
+    uint8_t blank_bytes;         /* of the lines before a request */
+    uint32_t lines;              /* complete ones of the head; then of the trailers */
+    uint32_t line_start;         /* in the head: where the last, incomplete line begins */
+    uint32_t trailer_bytes;
+    uint32_t framing_bytes; /* of chunked: what was sent beyond a fair share of sizes and line ends */
+    uint64_t remaining;     /* of the body, or of the chunk */
+    CpsBuffer line;         /* the beginning of a chunk's or trailer's line that is not complete yet */
 } CpsHttpParser;
 
 void cps_http_parser_init(CpsHttpParser *parser, const CpsHttpLimits *limits);

@@ -30,7 +30,7 @@ typedef enum {
 } CpsKnownField;
 
 typedef struct CpsHttpRequest {
-    CpsBuffer head; /* method, target, names and values, one after the other */
+    CpsBuffer head; /* request line and headers as sent */
     CpsBuffer body; /* decoded: without chunk sizes; trailers are dropped */
     CpsHttpField *fields;
     uint32_t field_count, field_capacity;
