@@ -1,4 +1,4 @@
-#include "net/stream.h"
+#include "net/streamtls.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -12,8 +12,8 @@ stream_of(void *handle)
     return ((uv_handle_t *)handle)->data;
 }
 
-static bool
-is_open(const CpsStream *stream)
+bool
+cps_stream_is_open(const CpsStream *stream)
 {
     return !stream->closing && stream->failure == 0;
 }
@@ -32,18 +32,19 @@ on_timer(uv_timer_t *timer)
         stream->ended = true;
         stream->ops->on_end(stream, stream->failure);
     }
+    else if (cps_stream_tls_waiting(stream)) {
+        cps_stream_tls_decode(stream);
+    }
 }
 
-/* Nothing can be read or written any more. */
-static void
-stream_fail(CpsStream *stream, int code)
+void
+cps_stream_fail(CpsStream *stream, int code)
 {
-    if (!is_open(stream)) {
+    if (!cps_stream_is_open(stream)) {
         return;
     }
     stream->failure = code;
-    uv_read_stop(&stream->uv.stream);
-    stream->watching = false;
+    cps_stream_watch(stream);
     if (stream->finishing) {
         cps_stream_close(stream);
     }
@@ -52,13 +53,11 @@ stream_fail(CpsStream *stream, int code)
     }
 }
 
-/* The peer's side is ended. */
-static void
-stream_end(CpsStream *stream)
+void
+cps_stream_end(CpsStream *stream)
 {
     stream->ended = true;
-    uv_read_stop(&stream->uv.stream);
-    stream->watching = false;
+    cps_stream_watch(stream);
     stream->ops->on_end(stream, 0);
 }
 
@@ -80,12 +79,16 @@ static void
 on_peer_shut(CpsStream *stream)
 {
     stream->peer_shut = true;
-    if (!stream->finishing) {
-        stream_end(stream);
+    if (stream->finishing && uv_is_active((uv_handle_t *)&stream->timer)) {
+        cps_stream_close(stream); /* there is nothing to linger for */
     }
-    else if (stream->shut) {
-        cps_stream_close(stream);
+    else if (stream->tls != NULL) {
+        cps_stream_tls_peer_shut(stream);
     }
+    else if (!stream->finishing) {
+        cps_stream_end(stream);
+    }
+    cps_stream_watch(stream);
 }
 
 static void
@@ -97,20 +100,26 @@ on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buffer)
         on_peer_shut(stream);
     }
     else if (count < 0) {
-        stream_fail(stream, (int)count);
+        cps_stream_fail(stream, (int)count);
+    }
+    else if (count > 0 && stream->tls != NULL) {
+        cps_stream_tls_bytes(stream, buffer->base, (size_t)count);
     }
     else if (count > 0 && !stream->finishing) {
         stream->ops->on_bytes(stream, buffer->base, (size_t)count);
     }
 }
 
-/* Have libuv read if something is to come. */
-static void
-stream_watch(CpsStream *stream)
+void
+cps_stream_watch(CpsStream *stream)
 {
-    bool wanted = is_open(stream) && !stream->peer_shut && (stream->finishing || (stream->reading && !stream->ended));
+    bool wanted = cps_stream_is_open(stream) && !stream->peer_shut;
     int code;
 
+    if (wanted) {
+        wanted = stream->tls != NULL ? cps_stream_tls_wants(stream)
+                                     : stream->finishing || (stream->reading && !stream->ended);
+    }
     if (wanted == stream->watching) {
         return;
     }
@@ -121,7 +130,7 @@ stream_watch(CpsStream *stream)
     }
     code = uv_read_start(&stream->uv.stream, on_alloc, on_read);
     if (code < 0) {
-        stream_fail(stream, code);
+        cps_stream_fail(stream, code);
     }
 }
 
@@ -129,19 +138,33 @@ void
 cps_stream_read(CpsStream *stream, bool on)
 {
     stream->reading = on;
-    stream_watch(stream);
+    if (on && !stream->finishing && cps_stream_is_open(stream) && cps_stream_tls_waiting(stream)) {
+        uv_timer_start(&stream->timer, on_timer, 0, 0);
+    }
+    cps_stream_watch(stream);
 }
 
 /* --- writing --------------------------------------------------------------------------------------------------------------------- */
 
-static void stream_send(CpsStream *stream);
+void
+cps_stream_outgoing_done(CpsStream *stream, size_t count)
+{
+    stream->sent += count;
+    if (stream->sent == stream->outgoing.length) {
+        stream->sent = 0;
+        cps_buffer_move(&stream->outgoing, &stream->waiting);
+    }
+}
 
 /* What is to be sent next, at most `most` bytes of it; empty when there is nothing. */
 static uv_buf_t
-next_slice(const CpsStream *stream, size_t most)
+next_slice(CpsStream *stream, size_t most)
 {
     size_t rest = stream->outgoing.length - stream->sent;
 
+    if (stream->tls != NULL) {
+        return cps_stream_tls_slice(stream, most);
+    }
     return uv_buf_init(stream->outgoing.bytes + stream->sent, (unsigned int)(rest < most ? rest : most));
 }
 
@@ -149,11 +172,12 @@ next_slice(const CpsStream *stream, size_t most)
 static void
 slice_sent(CpsStream *stream, size_t count)
 {
-    stream->sent += count;
-    stream->unsent -= count;
-    if (stream->sent == stream->outgoing.length) {
-        stream->sent = 0;
-        cps_buffer_move(&stream->outgoing, &stream->waiting);
+    if (stream->tls != NULL) {
+        cps_stream_tls_sent(stream, count);
+    }
+    else {
+        cps_stream_outgoing_done(stream, count);
+        stream->unsent -= count;
     }
 }
 
@@ -167,12 +191,12 @@ on_written(uv_write_t *write, int status)
         return;
     }
     if (status < 0) {
-        stream_fail(stream, status);
+        cps_stream_fail(stream, status);
         return;
     }
     slice_sent(stream, stream->slice);
-    stream_send(stream);
-    if (stream->behind && stream->unsent == 0 && is_open(stream) && !stream->finishing) {
+    cps_stream_send(stream);
+    if (stream->behind && stream->unsent == 0 && cps_stream_is_open(stream) && !stream->finishing) {
         stream->behind = false;
         stream->ops->on_drained(stream);
     }
@@ -187,7 +211,7 @@ send_later(CpsStream *stream)
     int code = uv_write(&stream->write, &stream->uv.stream, &slice, 1, on_written);
 
     if (code < 0) {
-        stream_fail(stream, code);
+        cps_stream_fail(stream, code);
         return;
     }
     stream->sending = true;
@@ -212,18 +236,21 @@ static void
 stream_shut(CpsStream *stream)
 {
     stream->shut = true;
-    if (uv_shutdown(&stream->shutdown, &stream->uv.stream, on_shut) < 0) {
+    if (stream->tls != NULL) {
+        cps_tls_end(&stream->tls->session);
+        cps_stream_send(stream);
+    }
+    if (cps_stream_is_open(stream) && uv_shutdown(&stream->shutdown, &stream->uv.stream, on_shut) < 0) {
         cps_stream_close(stream);
     }
 }
 
-/* Give the kernel what it takes, and have libuv wait with the rest. */
-static void
-stream_send(CpsStream *stream)
+void
+cps_stream_send(CpsStream *stream)
 {
     enum { MOST = 1 << 30 }; /* an unsigned int */
 
-    while (is_open(stream) && !stream->sending) {
+    while (cps_stream_is_open(stream) && !stream->sending) {
         uv_buf_t slice = next_slice(stream, MOST);
         int count = slice.len == 0 ? 0 : uv_try_write(&stream->uv.stream, &slice, 1);
 
@@ -231,7 +258,7 @@ stream_send(CpsStream *stream)
             break;
         }
         if (count < 0 && count != UV_EAGAIN) {
-            stream_fail(stream, count);
+            cps_stream_fail(stream, count);
             return;
         }
         slice_sent(stream, count < 0 ? 0 : (size_t)count);
@@ -239,7 +266,7 @@ stream_send(CpsStream *stream)
             send_later(stream);
         }
     }
-    if (stream->finishing && is_open(stream) && !stream->sending && !stream->shut) {
+    if (stream->finishing && stream->unsent == 0 && cps_stream_is_open(stream) && !stream->sending && !stream->shut) {
         stream_shut(stream);
     }
 }
@@ -267,7 +294,7 @@ stream_queue(CpsStream *stream, CpsBuffer *bytes)
 int
 cps_stream_write(CpsStream *stream, CpsBuffer *bytes)
 {
-    if (!is_open(stream) || stream->finishing) {
+    if (!cps_stream_is_open(stream) || stream->finishing) {
         cps_buffer_free(bytes);
         return stream->failure < 0 ? stream->failure : UV_EPIPE;
     }
@@ -276,10 +303,10 @@ cps_stream_write(CpsStream *stream, CpsBuffer *bytes)
         return 0;
     }
     if (stream_queue(stream, bytes) < 0) {
-        stream_fail(stream, UV_ENOMEM);
+        cps_stream_fail(stream, UV_ENOMEM);
         return UV_ENOMEM;
     }
-    stream_send(stream);
+    cps_stream_send(stream);
     stream->behind = stream->unsent > 0;
     return stream->failure;
 }
@@ -290,14 +317,15 @@ cps_stream_finish(CpsStream *stream, unsigned int linger_ms)
     if (stream->closing || stream->finishing) {
         return;
     }
-    if (stream->failure < 0) {
+    if (stream->failure < 0 || (stream->tls != NULL && !stream->tls->open && stream->unsent == 0)) {
         cps_stream_close(stream);
         return;
     }
+    uv_timer_stop(&stream->timer); /* its owner is not called any more */
     stream->finishing = true;
     stream->linger_ms = linger_ms;
-    stream_watch(stream);
-    stream_send(stream);
+    cps_stream_watch(stream);
+    cps_stream_send(stream);
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------------------------ */
@@ -336,23 +364,33 @@ cps_stream_accept(CpsStream *stream, const CpsStreamOps *ops, CpsListener *liste
         return code;
     }
     listener->accepted = -1;
+    if (tls != NULL && cps_stream_tls_init(stream, tls) < 0) {
+        cps_stream_close(stream);
+        return UV_ENOMEM;
+    }
+    cps_stream_watch(stream); /* the handshake does not wait for the owner to read */
     if (is_tcp) {
         uv_tcp_nodelay(&stream->uv.tcp, 1); /* fails when the peer has gone: reading will tell */
     }
     return 0;
 }
 
-static void
-on_handle_closed(uv_handle_t *handle)
+void
+cps_stream_release(CpsStream *stream)
 {
-    CpsStream *stream = stream_of(handle);
-
     if (--stream->open_handles > 0) {
         return;
     }
     cps_buffer_free(&stream->outgoing);
     cps_buffer_free(&stream->waiting);
+    cps_stream_tls_free(stream);
     stream->ops->on_closed(stream);
+}
+
+static void
+on_handle_closed(uv_handle_t *handle)
+{
+    cps_stream_release(stream_of(handle));
 }
 
 void
@@ -364,6 +402,7 @@ cps_stream_close(CpsStream *stream)
     stream->closing = true;
     uv_close(&stream->uv.handle, on_handle_closed);
     uv_close((uv_handle_t *)&stream->timer, on_handle_closed);
+    cps_stream_tls_cancel(stream);
 }
 
 /* --- the peer -------------------------------------------------------------------------------------------------------------------- */

@@ -4,14 +4,14 @@
 
 #include "base/buffer.h"
 #include "net/listener.h"
+#include "net/tls.h"
 
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <uv.h>
 
 typedef struct CpsStream CpsStream;
-typedef struct CpsTlsContext CpsTlsContext; /* net/tls.h */
-typedef struct CpsTlsSession CpsTlsSession;
+typedef struct CpsStreamTls CpsStreamTls; /* net/streamtls.h */
 
 /* Callbacks of its owner, in uv_run: no Python object, perhaps no GIL. All but on_closed may call any function of the stream; none is
  * called from within one. */
@@ -35,11 +35,11 @@ struct CpsStream {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } uv;
-    CpsTlsSession *tls; /* owned; NULL: bytes go as they are */
-    size_t unsent;      /* bytes that were written and are not with the kernel yet; what TLS adds does not count */
-    bool reading;       /* as asked by cps_stream_read */
-    bool ended;         /* on_end was called */
-    bool finishing;     /* cps_stream_finish was called */
+    CpsStreamTls *tls; /* owned; NULL: bytes go as they are */
+    size_t unsent;     /* bytes that were written and are not with the kernel yet; what TLS adds does not count */
+    bool reading;      /* as asked by cps_stream_read */
+    bool ended;        /* on_end was called */
+    bool finishing;    /* cps_stream_finish was called */
     bool closing;
 
     /* of stream.c */
@@ -77,7 +77,7 @@ int cps_stream_write(CpsStream *stream, CpsBuffer *bytes);
 /* End our side once everything is sent (TLS: close_notify first), go on reading and throwing away what comes, for at most
  * `linger_ms`, and then close: a client that still sends would otherwise lose the last response to a reset (RFC 9112, 9.6). Only
  * on_closed is called any more. The time counts from when everything is sent: for how long a slow reader may take until then is up to
- * its owner, who can watch `unsent` and close. A stream whose TLS handshake is not done is closed at once. */
+ * its owner, who can watch `unsent` and close. Without anything to send, a stream whose TLS handshake is not done is closed at once. */
 void cps_stream_finish(CpsStream *stream, unsigned int linger_ms);
 
 /* Close at once; safe to call twice. */

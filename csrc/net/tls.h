@@ -1,16 +1,67 @@
-/* tls.h: TLS 1.2 and newer on OpenSSL, between the bytes of a socket and those of its user. Plain C. Handshakes, which take milliseconds of
- * a processor, run in libuv's thread pool; the session buffers what comes meanwhile. Used by stream.c only, but for the contexts. */
+/* tls.h: TLS 1.2 and newer on OpenSSL, between the bytes of a socket and those of its user. Plain C; knows no socket: streamtls.c joins
+ * it to a stream. */
 #ifndef CPS_NET_TLS_H
 #define CPS_NET_TLS_H
 
-#include "net/stream.h"
+#include "base/buffer.h"
 
-/* A server's context: certificate chain and private key, PEM; TLS 1.2+; ALPN "http/1.1" is chosen when the client offers it. Reads
- * files: call it without the GIL. New; or NULL, and `error` has a message that names the file and what is wrong with it. */
+#include <openssl/types.h>
+#include <stdbool.h>
+
+typedef struct CpsTlsContext CpsTlsContext;
+
+/* A server's context: certificate chain and private key, PEM, perhaps in one file; TLS 1.2+; session tickets, so that nothing is kept for
+ * clients that may come again. ALPN chooses "http/1.1", or else "http/1.0"; a client that offers only others is refused (RFC 7301, 3.2),
+ * one without ALPN is served. Reads files: call it without the GIL. A key with a passphrase is refused, none is asked for. New; or NULL,
+ * and `error` has a message that names the file and what is wrong with it. */
 CpsTlsContext *cps_tls_context_new(const char *certfile, const char *keyfile, char *error, size_t error_size);
 
-/* Counted: sessions hold it, too. */
+/* Counted, in any thread: sessions hold it, too. */
 CpsTlsContext *cps_tls_context_ref(CpsTlsContext *context);
 void cps_tls_context_unref(CpsTlsContext *context); /* NULL is fine */
+
+/* --- sessions: used by one thread at a time ---------------------------------------------------------------------------------- */
+
+typedef struct CpsTlsSession {
+    SSL *ssl;
+    CpsTlsContext *context; /* owned */
+    CpsBuffer input;        /* from the peer, and kept until OpenSSL reads it */
+    const char *incoming; /* what OpenSSL is to read next: in `input`, or borrowed from the caller of cps_tls_decode */
+    size_t incoming_length;
+    CpsBuffer output; /* for the peer: the caller takes it from here */
+} CpsTlsSession;
+
+typedef enum {
+    CPS_TLS_OK,
+    CPS_TLS_MORE,   /* the peer's next bytes are needed: all that had come are used */
+    CPS_TLS_ENDED,  /* the peer has ended its side with a close_notify */
+    CPS_TLS_BROKEN, /* `output` has the alert for the peer, if one is due; nothing more can be done with the session */
+} CpsTlsOutcome;
+
+int cps_tls_session_init(CpsTlsSession *session,
+                         CpsTlsContext *context);  /* 0, or -1: out of memory, and nothing is to be freed */
+void cps_tls_session_free(CpsTlsSession *session); /* what it holds, not the struct */
+
+/* Keep the peer's bytes for the next call. Returns 0, or -1 when out of memory. */
+int cps_tls_feed(CpsTlsSession *session, const char *bytes, size_t length);
+
+/* Go on with the handshake: OK once it is done, and what of `input` comes after it is left there. Takes milliseconds of a processor. */
+CpsTlsOutcome cps_tls_handshake(CpsTlsSession *session);
+
+/* Lend the peer's bytes to cps_tls_decode, until cps_tls_keep; what was kept before comes first. Returns 0, or -1 when out of memory. */
+int cps_tls_lend(CpsTlsSession *session, const char *bytes, size_t length);
+
+/* Decode up to a record of the peer: at most `size` bytes, which must not be less than a record has, CPS_TLS_RECORD. */
+enum { CPS_TLS_RECORD = 16384 };
+CpsTlsOutcome cps_tls_decode(CpsTlsSession *session, char *bytes, size_t size, size_t *length);
+
+/* Keep what was lent and is not used yet. Returns 0, or -1 when out of memory. */
+int cps_tls_keep(CpsTlsSession *session);
+
+/* Encode bytes to `output`. Returns 0, or -1: broken, or out of memory. */
+int cps_tls_encode(CpsTlsSession *session, const char *bytes, size_t length);
+
+/* Add the close_notify to `output`. */
+void cps_tls_end(CpsTlsSession *session);
 
 #endif
