@@ -925,6 +925,48 @@ class SetCookie(Actor):
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
+@disjoint_base
+class HTTPServer(Actor):
+    address: str
+    port: int
+    keyfile: Any
+    certfile: Any
+    timeout: float
+    @property
+    def responders(self) -> dict[str, tuple[type[HttpEvent], None]]: ...
+    @property
+    def wsgi_app(self) -> HTTPServer: ...
+    @property
+    def connections(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        address: str = "0.0.0.0",
+        port: int = 8080,
+        keyfile: _Path | None = None,
+        certfile: _Path | None = None,
+        routes_config: str | dict[str, Any] | None = None,
+        *args: Any,
+        timeout: float = 30.0,
+        max_connections: int = 10000,
+        max_pipelined: int = 16,
+        max_target: int = 8192,
+        max_head: int = 32768,
+        max_headers: int = 100,
+        max_body: int = 16777216,
+        head_timeout: float = 10.0,
+        body_timeout: float = 30.0,
+        idle_timeout: float = 75.0,
+        write_timeout: float = 30.0,
+        share_port: bool = False,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+    def callback(self, queue: str | None = None, *args: Any, **kwargs: Any) -> Any: ...
+    def pre_hook(self) -> None: ...
+    def post_hook(self) -> None: ...
+    def format_response_data(self, event: Any, /) -> str | bytes | None: ...
+
 class BasicAuth(Actor):
     realm: str
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None: ...

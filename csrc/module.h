@@ -72,6 +72,7 @@
     X(DictToXML)                        \
     X(PropertiesToXML)                  \
     X(XMLToDict)                        \
+    X(HTTPServer)                       \
     X(BasicAuth)                        \
     X(RESTTranslator)                   \
     X(Director)
@@ -132,6 +133,11 @@
     X(conversion_methods)        \
     X(REQUIRED_EVENT_ATTRIBUTES) \
     X(REQUEST_METHOD)            \
+    X(accept)                    \
+    X(queue)                     \
+    X(content_type)              \
+    X(format_response_data)      \
+    X(callback)                  \
     X(HTTP_AUTHORIZATION)        \
     X(PATH_INFO)                 \
     X(entity_id)                 \

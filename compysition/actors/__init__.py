@@ -32,6 +32,7 @@ from compysition.actors.eventrouter import (
 from compysition.actors.filelogger import FileLogger
 from compysition.actors.flowcontroller import FlowController
 from compysition.actors.header import Header
+from compysition.actors.httpserver import HTTPServer
 from compysition.actors.jsonvalidator import JSONValidator
 from compysition.actors.null import Null
 from compysition.actors.redactedfilelogger import RedactedFileLogger
@@ -73,6 +74,7 @@ __all__ = [
     "HTTPJSONAttributeModifier",
     "HTTPJSONEventAttributeModifier",
     "HTTPMethodEventRouter",
+    "HTTPServer",
     "HTTPStatusModifier",
     "HTTPXpathEventAttributeModifier",
     "Header",

@@ -284,6 +284,16 @@ cps_event_id(CpsEvent *self)
     return self->event_id;
 }
 
+bool
+cps_event_read_id(CpsEvent *self, uint8_t id[CPS_EVENT_ID_BYTES])
+{
+    if (self->event_id != NULL) {
+        return cps_event_id_parse(self->event_id, id);
+    }
+    memcpy(id, self->raw_id, CPS_EVENT_ID_BYTES);
+    return true;
+}
+
 PyObject *
 cps_event_meta_id(CpsEvent *self)
 {

@@ -78,6 +78,9 @@ PyObject *cps_event_copy_leniently(CpsState *state, PyObject *event);
 /* The event's id, rendered on the first call. Borrowed from the event, or NULL with an exception set. */
 PyObject *cps_event_id(CpsEvent *self);
 
+/* The bits of the id. Returns false for an id that a script has made and that is none of ours. */
+bool cps_event_read_id(CpsEvent *self, uint8_t id[CPS_EVENT_ID_BYTES]);
+
 /* event.meta_id. Borrowed from the event, or NULL with an exception set. */
 PyObject *cps_event_meta_id(CpsEvent *self);
 

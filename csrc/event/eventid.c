@@ -70,3 +70,33 @@ cps_event_id_hex(const uint8_t id[CPS_EVENT_ID_BYTES])
     }
     return text;
 }
+
+/* The value of a hex digit, or -1. */
+static int
+hex_value(Py_UCS1 digit)
+{
+    if (digit >= '0' && digit <= '9') {
+        return digit - '0';
+    }
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+bool
+cps_event_id_parse(PyObject *text, uint8_t id[CPS_EVENT_ID_BYTES])
+{
+    const Py_UCS1 *in;
+
+    if (PyUnicode_GET_LENGTH(text) != 2 * CPS_EVENT_ID_BYTES || PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND) {
+        return false;
+    }
+    in = PyUnicode_1BYTE_DATA(text);
+    for (int i = 0; i < CPS_EVENT_ID_BYTES; i++, in += 2) {
+        int high = hex_value(in[0]), low = hex_value(in[1]);
+
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        id[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}

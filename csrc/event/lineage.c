@@ -55,13 +55,13 @@ lineage_left_flight(CpsLedger *ledger)
 static void
 lineage_settle(CpsLineage *lineage)
 {
-    void (*on_settled)(CpsLineage *, void *) = lineage->on_settled;
+    const CpsLineageWatch *watch = lineage->watch;
 
     lineage->state = CPS_LINEAGE_SETTLED;
     lineage->ledger->settled[lineage_fate(lineage)]++;
-    lineage->on_settled = NULL;
-    if (on_settled != NULL) {
-        on_settled(lineage, lineage->context);
+    lineage->watch = NULL;
+    if (watch != NULL) {
+        watch->on_settled(lineage, lineage->context);
     }
 }
 

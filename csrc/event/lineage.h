@@ -42,18 +42,28 @@ enum {
     CPS_LINEAGE_SETTLED,
 };
 
-typedef struct CpsLineage {
+typedef struct CpsLineage CpsLineage;
+
+/* What a source wants to hear; both are called with the GIL, from anywhere, and run no user code. A source that does not want to hear
+ * more sets lineage->watch to NULL. It needs no reference to the lineage until it is told that it has settled. */
+typedef struct {
+    /* Once, at the end. When lineage->held, somebody took an event whose answer may come by other ways. */
+    void (*on_settled)(CpsLineage *lineage, void *context);
+    /* An event of it (borrowed) goes along the error path; its error is set. */
+    void (*on_error)(CpsLineage *lineage, PyObject *event, void *context);
+} CpsLineageWatch;
+
+struct CpsLineage {
     Py_ssize_t refs;
     Py_ssize_t deliveries;
-    CpsLedger *ledger; /* owned */
-    uint8_t worst;     /* highest CpsFate among the ended deliveries */
-    uint8_t state;     /* CPS_LINEAGE_... */
-    bool held;         /* a Python consume neither forwarded nor failed: it may have kept the event */
-    uint32_t holds;    /* events that C actors keep and will send */
-    /* Set by a source that waits for the end: called once, when the lineage has settled. */
-    void (*on_settled)(struct CpsLineage *lineage, void *context);
-    void *context;
-} CpsLineage;
+    CpsLedger *ledger;            /* owned */
+    uint8_t worst;                /* highest CpsFate among the ended deliveries */
+    uint8_t state;                /* CPS_LINEAGE_... */
+    bool held;                    /* a Python consume neither forwarded nor failed: it may have kept the event */
+    uint32_t holds;               /* events that C actors keep and will send */
+    const CpsLineageWatch *watch; /* of a source that waits for the end; NULL: nobody does, or it has settled */
+    void *context;                /* the watcher's */
+};
 
 CpsLedger *cps_ledger_new(void); /* new, or NULL with MemoryError set */
 void cps_ledger_unref(CpsLedger *ledger);

@@ -16,7 +16,8 @@ inbox_may_take(const CpsInbox *inbox)
 
     return actor->rt != NULL && actor->takes && cps_queue_length(inbox->queue) > 0 &&
            (actor->concurrency == 0 || actor->running < actor->concurrency) &&
-           (!actor->blocking_consume || inbox->running == 0) && cps_list_empty(&actor->pending) &&
+           (!actor->blocking_consume || inbox->running == 0) &&
+           (cps_list_empty(&actor->pending) || (actor->ops != NULL && actor->ops->sends_apart)) &&
            actor->jobs_running < CPS_JOBS_LIMIT && (inbox->gate == NULL || inbox->gate->inside < inbox->gate->limit);
 }
 

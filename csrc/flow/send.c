@@ -272,11 +272,16 @@ static int
 send_errors(CpsActor *self, PyObject *event, bool from_c)
 {
     int sender = send_begin(self, event, from_c);
+    CpsLineage *lineage;
 
     if (sender < 0) {
         return -1;
     }
-    cps_lineage_note(((CpsEvent *)event)->lineage, CPS_FATE_FAILED);
+    lineage = ((CpsEvent *)event)->lineage;
+    cps_lineage_note(lineage, CPS_FATE_FAILED);
+    if (lineage->watch != NULL) {
+        lineage->watch->on_error(lineage, event, lineage->context);
+    }
     return send_to_pool(self, self->pool->error, event, (CpsSender)sender, true);
 }
 

@@ -26,7 +26,7 @@ const char *cps_media_type_name(CpsMediaType type);
 /* The type of that very name, in lower case; ANY for others. */
 CpsMediaType cps_media_type_named(const char *name, size_t length);
 
-/* Which of `count` supported types ("text/html", "text/*") fits best, the last one of the best; -1: none. This is what the function above
+/* Which of `count` supported types ("text/html", or "text" with any subtype) fits best, the last one of the best; -1: none. This is what the function above
  * is made of. */
 int cps_accept_best(const char *const *supported, int count, const char *accept, size_t length, bool *invalid);
 

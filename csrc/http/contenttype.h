@@ -16,9 +16,10 @@ typedef enum {
 enum { CPS_CONTENT_TYPE_BYTES = 128 };
 
 typedef struct {
-    char type[CPS_CONTENT_TYPE_BYTES]; /* "text/xml": lower case, without parameters and white space; "" when there is none, cut off when too
+    char type
+        [CPS_CONTENT_TYPE_BYTES]; /* "text/xml": lower case, without parameters and white space; "" when there is none, cut off when too
                                           long */
-    char charset[32];                  /* lower case, without quotes; "" when none is given */
+    char charset[32]; /* lower case, without quotes; "" when none is given */
     CpsContentKind kind;
 } CpsContentType;
 

@@ -2,9 +2,9 @@
 #include "net/httpconnection.h"
 
 enum {
-    LINGER_MS = 2000,          /* a client may send that long after the last response */
+    LINGER_MS = 2000,            /* a client may send that long after the last response */
     BODY_BYTES_PER_SECOND = 256, /* slower bodies are broken off */
-    MORE_CONNECTIONS = 8,      /* of the limit, one in so many more gets a 503; further ones are closed */
+    MORE_CONNECTIONS = 8,        /* of the limit, one in so many more gets a 503; further ones are closed */
 };
 
 static CpsHttpConnection *
@@ -78,7 +78,8 @@ connection_has_room(const CpsHttpConnection *self)
 {
     const CpsHttpServerLimits *limits = self->server->limits;
 
-    return self->exchange_count < limits->pipelined && self->held_back == 0 && self->stream.unsent <= limits->unsent_bytes;
+    return self->exchange_count < limits->pipelined && self->held_back == 0 &&
+           self->stream.unsent <= limits->unsent_bytes;
 }
 
 static void
@@ -389,6 +390,15 @@ connection_on_end(CpsStream *stream, int code)
     }
 }
 
+/* A server that ends waits for that. */
+static void
+connection_note_rest(CpsHttpConnection *self)
+{
+    if (self->server->ending) {
+        self->server->on_change(self->server);
+    }
+}
+
 static void
 connection_on_drained(CpsStream *stream)
 {
@@ -398,6 +408,7 @@ connection_on_drained(CpsStream *stream)
         cps_http_wait_over(self);
         connection_go_on(self);
     }
+    connection_note_rest(self);
 }
 
 static void
@@ -405,6 +416,7 @@ connection_on_closed(CpsStream *stream)
 {
     CpsHttpConnection *self = connection_of(stream);
 
+    connection_note_rest(self);
     if (cps_link_listed(&self->link)) { /* else it was never one of the server's */
         cps_http_server_forget(self->server, self);
     }

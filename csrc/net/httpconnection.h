@@ -14,7 +14,7 @@ typedef enum {
 } CpsHttpWait;
 
 struct CpsHttpConnection {
-    CpsStream stream; /* first */
+    CpsStream stream;      /* first */
     CpsHttpServer *server; /* borrowed: it outlives its connections */
     CpsLink link;          /* in CpsHttpServer.connections */
     CpsLink wait_link;     /* in one of CpsHttpServer.waiting, or in none: it waits for the user */
@@ -25,13 +25,13 @@ struct CpsHttpConnection {
     CpsBuffer backlog;   /* what was read and cannot be parsed yet */
     uint64_t body_start; /* when the body began to come, by uv_now */
     uint32_t exchange_count;
-    uint32_t held_back;    /* exchanges that wait for room */
-    size_t queued_before;  /* unsent bytes when the wait for the client began */
-    bool owes_continue;    /* "100 Continue" is to be sent once the earlier responses are */
-    bool over;             /* no more requests: the last one was refused, or closes the connection */
-    bool ended;            /* the client has ended its side, or is gone */
-    bool finishing;        /* the last response is written */
-    bool parsing;          /* within the loop over bytes, which is not entered again */
+    uint32_t held_back;   /* exchanges that wait for room */
+    size_t queued_before; /* unsent bytes when the wait for the client began */
+    bool owes_continue;   /* "100 Continue" is to be sent once the earlier responses are */
+    bool over;            /* no more requests: the last one was refused, or closes the connection */
+    bool ended;           /* the client has ended its side, or is gone */
+    bool finishing;       /* the last response is written */
+    bool parsing;         /* within the loop over bytes, which is not entered again */
 };
 
 /* Take a connection that waits; begin to serve it once the server has listed it. NULL when that fails. */

@@ -147,7 +147,8 @@ static const char *
 http_date(void)
 {
     static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     static _Thread_local char text[DATE_BYTES + 16]; /* years of more digits have their place */
     static _Thread_local time_t made;
     time_t now = time(NULL);
@@ -164,7 +165,8 @@ http_date(void)
 int
 cps_http_put_end(CpsBuffer *out, const CpsHttpEnd *end)
 {
-    if (put_text(out, "Date: ") < 0 || put_text(out, http_date()) < 0 || put_text(out, "\r\nServer: compysition\r\n") < 0) {
+    if (put_text(out, "Date: ") < 0 || put_text(out, http_date()) < 0 ||
+        put_text(out, "\r\nServer: compysition\r\n") < 0) {
         return -1;
     }
     if (!end->bodiless &&

@@ -46,8 +46,8 @@ typedef struct CpsHttpExchange {
 
 struct CpsHttpServer {
     uv_loop_t *loop;
-    const CpsHttpServerLimits *limits;        /* borrowed */
-    CpsTlsContext *tls;                       /* owned; NULL: plain */
+    const CpsHttpServerLimits *limits; /* borrowed */
+    CpsTlsContext *tls;                /* owned; NULL: plain */
     CpsListener listener;
     void (*on_change)(CpsHttpServer *server); /* pure C: something was added to received or gone */
     void (*on_closed)(CpsHttpServer *server); /* after cps_http_server_close: the last connection is gone */
@@ -55,9 +55,9 @@ struct CpsHttpServer {
     CpsList received;    /* CpsHttpExchange.user_link: for cps_http_next */
     CpsList gone;        /* CpsHttpExchange.user_link: held ones whose clients have gone, for cps_http_next_gone */
     CpsList connections; /* CpsHttpConnection.link */
-    CpsList waiting[CPS_HTTP_WAITS];  /* CpsHttpConnection.wait_link by CpsHttpWait, the earliest deadline first */
-    uv_timer_t timer;    /* the earliest deadline */
-    uint64_t timer_due;  /* uv_now when it fires */
+    CpsList waiting[CPS_HTTP_WAITS]; /* CpsHttpConnection.wait_link by CpsHttpWait, the earliest deadline first */
+    uv_timer_t timer;                /* the earliest deadline */
+    uint64_t timer_due;              /* uv_now when it fires */
     uint32_t connection_count;
     uint32_t open_handles; /* of listener and timer */
     uint64_t requests;     /* how many have come */
@@ -91,7 +91,8 @@ void cps_http_hold_back(CpsHttpExchange *exchange);
 static inline bool
 cps_http_keeps_alive(const CpsHttpExchange *exchange)
 {
-    return exchange->connection != NULL && !exchange->close && exchange->request != NULL && exchange->request->keep_alive;
+    return exchange->connection != NULL && !exchange->close && exchange->request != NULL &&
+           exchange->request->keep_alive;
 }
 
 /* The client's address. */

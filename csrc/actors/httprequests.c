@@ -1,0 +1,535 @@
+/* From a request to an event that is on its way. */
+#include "actors/httpserver.h"
+
+#include "event/event.h"
+#include "event/http.h"
+#include "http/accept.h"
+#include "http/contenttype.h"
+#include "http/form.h"
+#include "loop/fiber.h"
+
+#include <netinet/in.h>
+
+/* A request that is being served. On the heap, as fibers look for theirs. */
+typedef struct {
+    CpsLink link;    /* in CpsHTTPServer.calls while Python code serves it */
+    PyObject *fiber; /* owned: in which that runs */
+    CpsHTTPServer *server;
+    CpsHttpExchange *exchange; /* NULL once it is answered, or waits for its event */
+    const CpsHttpRequest *request;
+    PyObject *method;      /* owned str */
+    PyObject *path;        /* owned str */
+    PyObject *url_args;    /* owned dict, or NULL */
+    PyObject *environment; /* owned dict */
+    PyObject *accept;      /* owned str */
+    CpsContentType content;
+    PyTypeObject *event_class; /* borrowed: as far as it is known */
+    char peer[INET6_ADDRSTRLEN];
+    int peer_port;
+} Serving;
+
+static void
+serving_free(Serving *self)
+{
+    cps_link_remove(&self->link);
+    Py_CLEAR(self->fiber);
+    Py_CLEAR(self->method);
+    Py_CLEAR(self->path);
+    Py_CLEAR(self->url_args);
+    Py_CLEAR(self->environment);
+    Py_CLEAR(self->accept);
+    PyMem_Free(self);
+}
+
+/* --- answers without an event ---------------------------------------------------------------------------------------------------- */
+
+static void
+serving_answer_page(Serving *self, int code, PyObject *text, const char *field)
+{
+    Py_ssize_t length = 0;
+    const char *bytes = text == NULL ? NULL : PyUnicode_AsUTF8AndSize(text, &length);
+
+    if (bytes == NULL) {
+        PyErr_Clear(); /* the page goes without */
+        bytes = "";
+    }
+    cps_http_answer_page(self->exchange, code, bytes, (size_t)length, field);
+    self->exchange = NULL;
+}
+
+/* Answer with the exception that is set, as the event that could not be made would. */
+static void
+serving_answer_exception(Serving *self)
+{
+    PyObject *error = PyErr_GetRaisedException(); /* new */
+
+    cps_httpserver_respond_error(self->server, self->exchange, self->event_class, self->accept, error, 0);
+    self->exchange = NULL;
+    Py_DECREF(error);
+}
+
+static void
+serving_answer_not_found(Serving *self)
+{
+    PyObject *text = PyUnicode_FromFormat("Not found: %R", self->path);
+
+    serving_answer_page(self, 404, text, NULL);
+    Py_XDECREF(text);
+}
+
+static void
+serving_answer_not_allowed(Serving *self, PyObject *allow)
+{
+    PyObject *text = PyUnicode_FromFormat("%U is not allowed here, but %U", self->method, allow);
+    PyObject *field = PyUnicode_FromFormat("Allow: %U", allow);
+
+    serving_answer_page(self, 405, text, field == NULL ? NULL : PyUnicode_AsUTF8(field));
+    Py_XDECREF(text);
+    Py_XDECREF(field);
+}
+
+/* --- content types ------------------------------------------------------------------------------------------------------------------ */
+
+/* 1 when the route takes the content type, 0 when not, -1 with an exception set. */
+static int
+route_takes(const CpsRoute *route, const char *type)
+{
+    PyObject *text;
+    int found;
+
+    if (route->ctypes == NULL) {
+        return cps_content_type_is_usual(type);
+    }
+    text = PyUnicode_FromString(type);
+    found = text == NULL ? -1 : PySequence_Contains(route->ctypes, text);
+    Py_XDECREF(text);
+    return found;
+}
+
+/* Whether the request goes on: it was answered otherwise. */
+static bool
+serving_check_content(Serving *self, const CpsRoute *route)
+{
+    PyObject *text;
+    int takes;
+
+    if (!self->request->has_body || route->ignore_ctype || self->content.type[0] == '\0') {
+        return true;
+    }
+    takes = route_takes(route, self->content.type);
+    if (takes > 0) {
+        return true;
+    }
+    PyErr_Clear(); /* out of memory, or a list of ctypes that cannot be compared: refused */
+    text = PyUnicode_FromFormat("Unsupported Content-Type '%s'", self->content.type);
+    serving_answer_page(self, 415, text, NULL);
+    Py_XDECREF(text);
+    return false;
+}
+
+/* --- data --------------------------------------------------------------------------------------------------------------------------- */
+
+static PyTypeObject *
+class_of_content(CpsState *state, CpsContentKind kind)
+{
+    switch (kind) {
+    case CPS_CONTENT_XML:
+        return state->types.XMLHttpEvent;
+    case CPS_CONTENT_TEXT:
+    case CPS_CONTENT_FORM:
+        return state->types.HttpEvent;
+    case CPS_CONTENT_JSON:
+        break;
+    }
+    return state->types.JSONHttpEvent;
+}
+
+/* The body as text. New, or NULL with MalformedEventData set. */
+static PyObject *
+serving_text(Serving *self, const char *charset)
+{
+    const CpsBuffer *body = &self->request->body;
+    PyObject *text = PyUnicode_Decode(body->bytes, (Py_ssize_t)body->length, charset, NULL);
+
+    if (text == NULL && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        cps_raise_from(self->server->base.state, CPS_MALFORMED_EVENT_DATA, "The body is no text in %s", charset);
+    }
+    return text;
+}
+
+/* The field of a form that counts; it decides on the class of the event. New, or NULL with an exception set. */
+static PyObject *
+serving_form_data(Serving *self)
+{
+    CpsState *state = self->server->base.state;
+    const CpsBuffer *body = &self->request->body;
+    const char *name;
+    PyObject *value;
+    int found = cps_form_data(state, body->bytes, body->length, self->content.charset, &name, &value);
+
+    if (found == 0) {
+        self->event_class = state->types.JSONHttpEvent;
+        return cps_raise(state, CPS_MALFORMED_EVENT_DATA, "Mismatched content type");
+    }
+    if (found < 0) {
+        return NULL;
+    }
+    if (name != NULL) {
+        self->event_class = strcmp(name, "XML") == 0 ? state->types.XMLHttpEvent : state->types.JSONHttpEvent;
+    }
+    return value;
+}
+
+/* What the event's data is made of. New (None without a body), or NULL with an exception set. */
+static PyObject *
+serving_data(Serving *self)
+{
+    const CpsBuffer *body = &self->request->body;
+
+    if (self->content.kind == CPS_CONTENT_FORM) {
+        return serving_form_data(self);
+    }
+    if (body->length == 0) {
+        return Py_NewRef(Py_None);
+    }
+    switch (self->content.kind) {
+    case CPS_CONTENT_XML:
+        return PyBytes_FromStringAndSize(body->bytes, (Py_ssize_t)body->length);
+    case CPS_CONTENT_TEXT:
+        return serving_text(self, self->content.charset[0] == '\0' ? "utf-8" : self->content.charset);
+    case CPS_CONTENT_JSON:
+    case CPS_CONTENT_FORM:
+        break;
+    }
+    return serving_text(self, "utf-8"); /* RFC 8259, 8.1 */
+}
+
+/* --- the event ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Give it what comes with the request. Returns 0, or -1 with an exception set. */
+static int
+serving_fill_event(Serving *self, PyObject *event, PyObject *queue_name)
+{
+    CpsState *state = self->server->base.state;
+    CpsHttpPart *part = cps_http_part((CpsEvent *)event);
+    PyObject *key, *value; /* borrowed */
+    Py_ssize_t position = 0;
+
+    if (part == NULL) {
+        return -1;
+    }
+    part->environment = cps_payload_new(state, self->environment, CPS_DATA_OBJECT);
+    part->method = Py_NewRef(self->method);
+    ((CpsEvent *)event)->service = Py_NewRef(queue_name);
+    if (part->environment == NULL || PyObject_SetAttr(event, state->names.accept, self->accept) < 0) {
+        return -1;
+    }
+    while (self->url_args != NULL && PyDict_Next(self->url_args, &position, &key, &value)) {
+        if (PyUnicode_Compare(key, state->names.queue) != 0 && PyObject_SetAttr(event, key, value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* New, or NULL with an exception set. */
+static PyObject *
+serving_make_event(Serving *self, PyObject *queue_name)
+{
+    CpsState *state = self->server->base.state;
+    PyObject *data = serving_data(self), *nothing, *event;
+
+    if (data == NULL) {
+        return NULL;
+    }
+    nothing = PyTuple_New(0);
+    event = nothing == NULL ? NULL : self->event_class->tp_new(self->event_class, nothing, NULL);
+    Py_XDECREF(nothing);
+    if (event != NULL &&
+        (serving_fill_event(self, event, queue_name) < 0 || cps_event_assign_data(state, event, data) < 0)) {
+        Py_CLEAR(event);
+    }
+    Py_DECREF(data);
+    return event;
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------------------------ */
+
+/* The event goes to the queue, and the exchange waits for it. Returns 0, or -1 with an exception set: it does not wait then. */
+static int
+serving_send(Serving *self, PyObject *event, PyObject *queue)
+{
+    CpsHTTPServer *server = self->server;
+    CpsHttpExchange *exchange = self->exchange;
+    bool had_room = cps_list_empty(&server->base.pending);
+    CpsResponder *responder;
+
+    if (exchange->connection == NULL) { /* the client has gone while Python code ran */
+        serving_answer_page(self, 503, NULL, NULL);
+        return 0;
+    }
+    if (cps_responder_add(server, exchange, event, self->accept) < 0) {
+        return -1;
+    }
+    if (cps_actor_send_to(&server->base, event, &queue, 1) < 0) {
+        responder = exchange->user; /* NULL when another has answered meanwhile */
+        if (responder != NULL) {
+            cps_responder_detach(responder);
+            cps_responder_free(responder);
+            return -1;
+        }
+        PyErr_WriteUnraisable((PyObject *)server);
+    }
+    else if (had_room && !cps_list_empty(&server->base.pending) && exchange->user != NULL) {
+        cps_http_hold_back(exchange);
+    }
+    self->exchange = NULL;
+    return 0;
+}
+
+/* The queue of that name. Borrowed, or NULL with ResourceNotFound set. */
+static PyObject *
+serving_find_queue(Serving *self, PyObject *name)
+{
+    CpsHTTPServer *server = self->server;
+    PyObject *queue = PyDict_GetItemWithError((PyObject *)server->base.pool->outbound, name);
+
+    if (queue == NULL && !PyErr_Occurred()) {
+        cps_log(server->base.logger, CPS_LOG_ERROR, NULL,
+                "Received %U request with URL '%U'. Queue name '%U' was not found", self->method, self->path, name);
+        cps_raise(server->base.state, CPS_RESOURCE_NOT_FOUND, "Service '%U' not found", name);
+    }
+    return queue;
+}
+
+/* What HTTPServer.callback does. Returns 0, or -1 with an exception set, which is the answer. */
+static int
+serving_send_as_event(Serving *self, PyObject *queue_name)
+{
+    PyObject *queue = Py_XNewRef(serving_find_queue(self, queue_name));
+    PyObject *event = queue == NULL ? NULL : serving_make_event(self, queue_name);
+    int status = -1;
+
+    if (event != NULL) {
+        cps_log(self->server->base.logger, CPS_LOG_INFO, event, "Received %U request for service %U", self->method,
+                queue_name);
+        status = serving_send(self, event, queue);
+        Py_DECREF(event);
+    }
+    Py_XDECREF(queue);
+    return status;
+}
+
+/* The queue that the path names, else the one with the server's name. Borrowed, or NULL with an exception set. */
+static PyObject *
+serving_queue_name(Serving *self)
+{
+    PyObject *name =
+        self->url_args == NULL ? NULL : PyDict_GetItemWithError(self->url_args, self->server->base.state->names.queue);
+
+    return name != NULL || PyErr_Occurred() ? name : self->server->base.name;
+}
+
+/* --- callbacks in Python -------------------------------------------------------------------------------------------------------------- */
+
+/* The request that the running fiber serves, or NULL. Borrowed. */
+static Serving *
+serving_current(CpsHTTPServer *server)
+{
+    PyObject *fiber = cps_fiber_current();
+    Serving *found = NULL;
+
+    if (fiber == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    for (CpsLink *link = cps_list_first(&server->calls); link != NULL; link = cps_list_after(&server->calls, link)) {
+        if (CPS_CONTAINER(link, Serving, link)->fiber == fiber) {
+            found = CPS_CONTAINER(link, Serving, link);
+        }
+    }
+    Py_DECREF(fiber);
+    return found;
+}
+
+PyObject *
+cps_httpserver_callback(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    CpsHTTPServer *server = (CpsHTTPServer *)op;
+    Serving *serving = serving_current(server);
+    PyObject *queue_name = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
+
+    if (serving == NULL || serving->exchange == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "callback() serves a request, once, and only while that is under way");
+        return NULL;
+    }
+    if (queue_name == NULL && kwargs != NULL) {
+        queue_name = PyDict_GetItemWithError(kwargs, server->base.state->names.queue);
+    }
+    if (queue_name == NULL && !PyErr_Occurred()) {
+        queue_name = serving_queue_name(serving);
+    }
+    if (queue_name == NULL || serving_send_as_event(serving, queue_name) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* What serves the route: a function, a method of that name, or the callback of a subclass. New, or NULL with an exception set. */
+static PyObject *
+serving_callback(Serving *self, const CpsRoute *route)
+{
+    PyObject *server = (PyObject *)self->server;
+
+    if (route->callback == NULL) {
+        return PyObject_GetAttr(server, self->server->base.state->names.callback);
+    }
+    return PyUnicode_Check(route->callback) ? PyObject_GetAttr(server, route->callback) : Py_NewRef(route->callback);
+}
+
+/* callback(**url_args): what it returns is the answer, unless it has sent an event. Returns 0, or -1 with an exception set, which is the
+ * answer. */
+static int
+serving_call(Serving *self, const CpsRoute *route)
+{
+    PyObject *callback = serving_callback(self, route);
+    PyObject *args = callback == NULL ? NULL : PyTuple_New(0);
+    PyObject *result = NULL;
+
+    self->fiber = args == NULL ? NULL : cps_fiber_current();
+    if (self->fiber != NULL) {
+        cps_list_append(&self->server->calls, &self->link);
+        result = PyObject_Call(callback, args, self->url_args);
+        cps_link_remove(&self->link);
+    }
+    Py_XDECREF(callback);
+    Py_XDECREF(args);
+    if (self->exchange == NULL) { /* the answer comes as an event */
+        if (result == NULL) {
+            cps_runtime_unraisable((PyObject *)self->server);
+        }
+    }
+    else if (result != NULL && cps_httpserver_respond_value(self->server, self->exchange, result) == 0) {
+        self->exchange = NULL;
+    }
+    Py_XDECREF(result);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* --- a request -------------------------------------------------------------------------------------------------------------------- */
+
+static void
+serving_log(Serving *self)
+{
+    CpsLogger *logger = self->server->base.logger;
+    PyObject *url;
+
+    if (cps_log_enabled(logger, CPS_LOG_INFO)) {
+        url = cps_http_environ_url(self->server->environ, self->request);
+        if (url == NULL) {
+            PyErr_Clear();
+            return;
+        }
+        cps_log(logger, CPS_LOG_INFO, NULL, "[%s] %U %U", self->peer, self->method, url);
+        Py_DECREF(url);
+    }
+}
+
+/* What is to be known before a route is looked for. Returns 0, or -1 with an exception set, or when it was answered. */
+static int
+serving_begin(Serving *self)
+{
+    const CpsHttpRequest *request = self->request;
+    size_t length;
+    const char *value;
+    bool invalid = false;
+    CpsMediaType type;
+
+    cps_http_peer(self->exchange, self->peer, sizeof(self->peer), &self->peer_port);
+    value = cps_http_field(request, CPS_FIELD_CONTENT_TYPE, &length);
+    cps_content_type_read(&self->content, value, length);
+    value = cps_http_field(request, CPS_FIELD_ACCEPT, &length);
+    type = cps_accept_choose(value, length, &invalid);
+    if (invalid) {
+        cps_log(self->server->base.logger, CPS_LOG_WARNING, NULL,
+                "Invalid mimetype defined in client Accepts header. '%.*s' is not a valid mime type",
+                (int)(length < 200 ? length : 200), value);
+    }
+    self->accept = PyUnicode_FromString(cps_media_type_name(type));
+    self->method = PyUnicode_DecodeASCII(cps_slice(request, request->method), request->method.length, NULL);
+    self->path = self->accept == NULL || self->method == NULL ? NULL : cps_http_environ_path(request);
+    if (self->path == NULL && !PyErr_Occurred()) {
+        PyObject *text = PyUnicode_FromString("The path is no UTF-8");
+
+        serving_answer_page(self, 400, text, NULL);
+        Py_XDECREF(text);
+    }
+    return self->path == NULL ? -1 : 0;
+}
+
+/* Find the route; NULL when it was answered, or with an exception set. */
+static const CpsRoute *
+serving_find_route(Serving *self)
+{
+    const CpsHttpRequest *request = self->request;
+    const CpsRoute *route = NULL;
+    PyObject *allow = NULL;
+    int status = cps_routes_match(self->server->routes, cps_slice(request, request->method), request->method.length,
+                                  self->path, &route, &self->url_args, &allow);
+
+    if (status == 404) {
+        serving_answer_not_found(self);
+    }
+    else if (status == 405) {
+        serving_answer_not_allowed(self, allow);
+        Py_DECREF(allow);
+    }
+    return status == 200 ? route : NULL;
+}
+
+/* Returns 0, or -1 with an exception set, which is the answer. */
+static int
+serving_run(Serving *self)
+{
+    CpsHTTPServer *server = self->server;
+    const CpsRoute *route = serving_begin(self) < 0 ? NULL : serving_find_route(self);
+    PyObject *queue_name;
+
+    if (route == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    serving_log(self);
+    if (!serving_check_content(self, route)) {
+        return 0;
+    }
+    self->event_class = class_of_content(server->base.state, self->content.kind);
+    self->environment =
+        cps_http_environ(server->environ, self->request, self->peer, self->peer_port, self->path, self->url_args);
+    if (self->environment == NULL) {
+        return -1;
+    }
+    if (route->callback != NULL || server->own_callback) {
+        return serving_call(self, route);
+    }
+    queue_name = serving_queue_name(self);
+    return queue_name == NULL ? -1 : serving_send_as_event(self, queue_name);
+}
+
+void
+cps_httpserver_serve(CpsHTTPServer *self, CpsHttpExchange *exchange)
+{
+    Serving *serving = PyMem_Calloc(1, sizeof(*serving));
+
+    if (serving == NULL) {
+        cps_http_answer_page(exchange, 503, "", 0, NULL);
+        return;
+    }
+    serving->server = self;
+    serving->exchange = exchange;
+    serving->request = exchange->request;
+    serving->event_class = self->base.state->types.JSONHttpEvent;
+    if (serving_run(serving) < 0) {
+        serving_answer_exception(serving);
+    }
+    serving_free(serving);
+}

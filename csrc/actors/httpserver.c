@@ -1,0 +1,844 @@
+/* HTTPServer: requests come in as events, and events that come back are the responses. */
+#include "actors/httpserver.h"
+
+#include "event/event.h"
+#include "loop/worker.h"
+#include "net/tls.h"
+
+#include <sys/resource.h>
+
+static CpsHTTPServer *
+server_of(CpsActor *actor)
+{
+    return (CpsHTTPServer *)actor;
+}
+
+/* --- the listening part -------------------------------------------------------------------------------------------------------- */
+
+struct CpsHttpPort {
+    CpsHttpServer http;
+    CpsHttpServerLimits limits;
+    CpsCompletion completion; /* there is something for the actor to look at */
+    CpsRuntime *rt;           /* borrowed: it lives longer than its handles */
+    CpsHTTPServer *actor;     /* borrowed; NULL once it does not want to hear more */
+    bool noted;               /* the completion is on its way */
+    bool closed;
+};
+
+/* The three that run within uv_run. */
+static void
+port_note(CpsHttpPort *port)
+{
+    if (!port->noted) {
+        port->noted = true;
+        cps_complete(port->rt, &port->completion);
+    }
+}
+
+static void
+port_on_change(CpsHttpServer *http)
+{
+    CpsHttpPort *port = CPS_CONTAINER(http, CpsHttpPort, http);
+
+    if (port->actor != NULL) {
+        port_note(port);
+    }
+}
+
+static void
+port_on_closed(CpsHttpServer *http)
+{
+    CpsHttpPort *port = CPS_CONTAINER(http, CpsHttpPort, http);
+
+    port->closed = true;
+    if (!port->noted) {
+        free(port);
+    }
+}
+
+static void
+port_done(CpsCompletion *completion, CpsRuntime *Py_UNUSED(rt))
+{
+    CpsHttpPort *port = CPS_CONTAINER(completion, CpsHttpPort, completion);
+
+    port->noted = false;
+    if (port->closed) {
+        free(port);
+    }
+    else if (port->actor != NULL) {
+        cps_httpserver_schedule(port->actor);
+    }
+}
+
+static CpsHttpPort *
+port_new(CpsHTTPServer *self, CpsRuntime *rt)
+{
+    CpsHttpPort *port = calloc(1, sizeof(*port));
+
+    if (port == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    port->limits = self->limits;
+    port->completion.done = port_done;
+    port->rt = rt;
+    port->http.on_change = port_on_change;
+    port->http.on_closed = port_on_closed;
+    return port;
+}
+
+/* Close all of it. Loop thread only. */
+static void
+port_close(CpsHttpPort *port)
+{
+    port->actor = NULL;
+    cps_http_server_close(&port->http);
+}
+
+/* --- requests and answers, in a worker ------------------------------------------------------------------------------------------ */
+
+void
+cps_httpserver_schedule(CpsHTTPServer *self)
+{
+    if (!self->scheduled && self->base.rt != NULL) {
+        self->scheduled = true;
+        self->base.running++; /* a stop waits for it */
+        cps_ready_push(self->base.rt, &self->ready);
+    }
+}
+
+static void
+server_answer_the_rest(CpsHTTPServer *self)
+{
+    CpsResponder *responder;
+
+    while ((responder = cps_responders_next(self)) != NULL) {
+        cps_httpserver_give_up(self, responder, 503);
+    }
+}
+
+static void
+server_refuse_requests(CpsHttpServer *http)
+{
+    static const char text[] = "The server is stopping";
+    CpsHttpExchange *exchange;
+
+    while ((exchange = cps_http_next(http)) != NULL) {
+        cps_http_answer_page(exchange, 503, text, sizeof(text) - 1, NULL);
+    }
+}
+
+/* Close what listens; in a fork's child that is the parent's. */
+static void
+server_let_go(CpsHTTPServer *self)
+{
+    cps_timer_cancel(&self->timer);
+    if (self->listening != NULL && !self->listening->rt->abandoned) {
+        port_close(self->listening);
+    }
+    self->listening = NULL;
+    cps_http_environ_base_free(self->environ);
+    self->environ = NULL;
+}
+
+/* What a stop has asked for. */
+static void
+server_end(CpsHTTPServer *self)
+{
+    if (self->end_asked) {
+        cps_http_server_end(&self->listening->http);
+    }
+    if (self->goodbye_asked) {
+        server_refuse_requests(&self->listening->http);
+        server_answer_the_rest(self);
+    }
+    if (self->close_asked) {
+        server_let_go(self);
+    }
+}
+
+/* Returns whether all requests that have come were served: else there is more. */
+static bool
+server_serve(CpsHTTPServer *self, CpsRuntime *rt, CpsWorker *worker)
+{
+    CpsHttpExchange *exchange;
+
+    while (self->listening != NULL && (exchange = cps_http_next(&self->listening->http)) != NULL) {
+        cps_httpserver_serve(self, exchange);
+        if (cps_slice_spent(rt) || !cps_worker_may_go_on(rt, worker)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+server_work(CpsHTTPServer *self, CpsRuntime *rt)
+{
+    CpsResponder *responder;
+
+    if (self->listening == NULL) {
+        return;
+    }
+    cps_responders_drop_gone(self, &self->listening->http);
+    server_end(self);
+    if (self->listening == NULL) {
+        return;
+    }
+    while ((responder = cps_responders_next_ended(self)) != NULL) {
+        cps_httpserver_give_up(self, responder, 500);
+    }
+    if (!server_serve(self, rt, rt->running)) {
+        cps_httpserver_schedule(self);
+    }
+    while ((responder = cps_responders_next_late(self)) != NULL) {
+        cps_httpserver_give_up(self, responder, 504);
+    }
+}
+
+static void
+server_run(CpsReady *ready, CpsRuntime *rt)
+{
+    CpsHTTPServer *self = (CpsHTTPServer *)Py_NewRef((PyObject *)CPS_CONTAINER(ready, CpsHTTPServer, ready));
+
+    self->scheduled = false;
+    server_work(self, rt);
+    self->base.running--;
+    cps_wait_wake_all(&self->watchers);
+    cps_actor_note_rest(&self->base);
+    Py_DECREF((PyObject *)self);
+}
+
+/* Python code that a request has led to blocks: others are served meanwhile. */
+static void
+server_again(CpsReady *ready)
+{
+    cps_httpserver_schedule(CPS_CONTAINER(ready, CpsHTTPServer, ready));
+}
+
+/* Requests may have come since it listens. */
+static int
+server_start_source(CpsActor *actor)
+{
+    cps_httpserver_schedule(server_of(actor));
+    return 0;
+}
+
+static bool
+server_runs(const CpsActor *actor, const CpsReady *node)
+{
+    return node == &((const CpsHTTPServer *)actor)->ready;
+}
+
+static void
+server_stop_source(CpsActor *actor)
+{
+    CpsHTTPServer *self = server_of(actor);
+
+    if (self->listening != NULL && !self->end_asked) {
+        self->end_asked = true;
+        cps_httpserver_schedule(self);
+    }
+}
+
+static const CpsHTTPServerOps server_ops = {
+    .actor =
+        {
+            .consume = cps_httpserver_consume,
+            .start_source = server_start_source,
+            .stop_source = server_stop_source,
+            .runs = server_runs,
+            .may_end = true,
+            .sends_apart = true,
+        },
+    .format = cps_httpserver_format,
+};
+
+/* --- bodies --- */
+
+static PyObject *
+server_format_response_data(PyObject *op, PyObject *event)
+{
+    CpsHTTPServer *self = (CpsHTTPServer *)op;
+
+    if (!cps_event_check(self->base.state, event)) {
+        return PyErr_Format(PyExc_TypeError, "only events have response data, not %s", Py_TYPE(event)->tp_name);
+    }
+    return ((const CpsHTTPServerOps *)self->base.ops)->format(self, event);
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Each connection needs a descriptor: raise the soft limit as far as that goes. */
+static void
+raise_descriptor_limit(uint32_t connections)
+{
+    enum { OTHERS = 256 };
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)connections + OTHERS) {
+        limit.rlim_cur = limit.rlim_max < (rlim_t)connections + OTHERS ? limit.rlim_max : (rlim_t)connections + OTHERS;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* The path in an attribute, as the file system has it. New bytes; NULL without an exception for None, else with one. */
+static PyObject *
+path_bytes(PyObject *path)
+{
+    PyObject *bytes;
+
+    if (path == NULL || path == Py_None || !PyUnicode_FSConverter(path, &bytes)) {
+        return NULL;
+    }
+    return bytes;
+}
+
+/* The TLS context, when there is a certificate: *context_p is NULL otherwise. Returns 0, or -1 with an exception set. */
+static int
+make_tls(CpsHTTPServer *self, CpsTlsContext **context_p)
+{
+    PyObject *certfile = path_bytes(self->certfile);
+    PyObject *keyfile = PyErr_Occurred() ? NULL : path_bytes(self->keyfile);
+    char error[512] = "";
+
+    *context_p = NULL;
+    if (!PyErr_Occurred() && certfile != NULL) {
+        const char *cert = PyBytes_AS_STRING(certfile), *key = keyfile == NULL ? cert : PyBytes_AS_STRING(keyfile);
+        CpsTlsContext *context;
+
+        Py_BEGIN_ALLOW_THREADS
+        context = cps_tls_context_new(cert, key, error, sizeof(error));
+        Py_END_ALLOW_THREADS
+        *context_p = context;
+        if (context == NULL) {
+            cps_raise(self->base.state, CPS_ACTOR_INIT_FAILURE, "%s", error);
+        }
+    }
+    Py_XDECREF(certfile);
+    Py_XDECREF(keyfile);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* Returns 0, or -1 with an exception set; the context is taken. */
+static int
+listen_on(CpsHTTPServer *self, CpsRuntime *rt, CpsTlsContext *context)
+{
+    enum { BACKLOG = 1024 };
+    CpsListenAt at = {.host = PyUnicode_AsUTF8(self->address),
+                      .port = self->port,
+                      .backlog = BACKLOG,
+                      .share_port = self->share_port};
+    CpsHttpPort *port = at.host == NULL ? NULL : port_new(self, rt);
+    char what[512];
+    int code;
+
+    if (port == NULL) {
+        cps_tls_context_unref(context);
+        return -1;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    code = cps_http_server_open(&port->http, &rt->loop, &at, context, &port->limits);
+    Py_END_ALLOW_THREADS
+    if (code < 0) {
+        snprintf(what, sizeof(what), "listen on %s:%d", at.host, self->port);
+        cps_raise_uv(what, code);
+        return -1;
+    }
+    port->actor = self;
+    self->listening = port;
+    if (self->any_port) {
+        self->port = cps_listener_port(&port->http.listener);
+    }
+    return 0;
+}
+
+static PyObject *
+server_pre_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    CpsHTTPServer *self = (CpsHTTPServer *)op;
+    CpsRuntime *rt = cps_runtime_get(self->base.state);
+    CpsTlsContext *context = NULL;
+
+    if (self->listening != NULL) {
+        Py_RETURN_NONE;
+    }
+    self->end_asked = self->goodbye_asked = self->close_asked = false;
+    self->own_callback =
+        !cps_method_is(Py_TYPE(op), self->base.state->names.callback, _PyCFunction_CAST(cps_httpserver_callback));
+    self->own_format =
+        !cps_method_is(Py_TYPE(op), self->base.state->names.format_response_data, server_format_response_data);
+    raise_descriptor_limit(self->limits.connections);
+    if (rt == NULL || make_tls(self, &context) < 0 || listen_on(self, rt, context) < 0) {
+        return NULL;
+    }
+    self->environ = cps_http_environ_base_new(self->base.state, self->address, self->port, context != NULL);
+    if (self->environ == NULL) {
+        server_let_go(self);
+        return NULL;
+    }
+    cps_log(self->base.logger, CPS_LOG_INFO, NULL, "Serving on %S:%d", self->address, self->port);
+    Py_RETURN_NONE;
+}
+
+static bool
+answers_are_out(void *context)
+{
+    CpsHTTPServer *self = context;
+
+    return self->listening == NULL ||
+           (self->base.running == 0 && self->responders.count == 0 && cps_http_server_at_rest(&self->listening->http));
+}
+
+static bool
+has_closed(void *context)
+{
+    return ((CpsHTTPServer *)context)->listening == NULL;
+}
+
+/* Have the node do what was asked for, and wait until `test` holds, at most `seconds`. Returns 0, or -1 with an exception set. */
+static int
+server_ask(CpsHTTPServer *self, CpsWaitTest test, double seconds)
+{
+    cps_httpserver_schedule(self);
+    return cps_wait_until(self->base.state, &self->watchers, test, self, seconds) < 0 ? -1 : 0;
+}
+
+/* Answer whoever still waits, let clients have what was written, and close. The loop's thread does that, whoever asks for it. Returns 0, or
+ * -1 with an exception set. */
+static int
+server_close(CpsHTTPServer *self)
+{
+    const double seconds = 5; /* for clients that read slowly */
+
+    self->end_asked = self->goodbye_asked = true;
+    if (server_ask(self, answers_are_out, seconds) < 0) {
+        return -1;
+    }
+    self->close_asked = true;
+    return server_ask(self, has_closed, seconds);
+}
+
+static PyObject *
+server_post_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    CpsHTTPServer *self = (CpsHTTPServer *)op;
+    int status;
+
+    if (self->listening == NULL) {
+        Py_RETURN_NONE;
+    }
+    if (self->base.rt == NULL) {
+        server_let_go(self); /* it never started: another actor's start failed */
+        Py_RETURN_NONE;
+    }
+    status = self->base.rt->abandoned ? 0 : server_close(self);
+    server_let_go(self);
+    cps_log(self->base.logger, CPS_LOG_INFO, NULL, "Stopped serving");
+    return status < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+/* --- attributes ---------------------------------------------------------------------------------------------------------------- */
+
+/* event id -> (class of the event, None): who waits for an answer. */
+static PyObject *
+server_get_responders(PyObject *op, void *Py_UNUSED(closure))
+{
+    CpsHTTPServer *self = (CpsHTTPServer *)op;
+    PyObject *responders = PyDict_New();
+
+    for (CpsLink *link = cps_list_first(&self->order); responders != NULL && link != NULL;
+         link = cps_list_after(&self->order, link)) {
+        CpsResponder *responder = CPS_CONTAINER(link, CpsResponder, order_link);
+        PyObject *id = cps_event_id_hex(responder->node.id);
+        PyObject *entry = id == NULL ? NULL : PyTuple_Pack(2, (PyObject *)responder->event_class, Py_None);
+
+        if (entry == NULL || PyDict_SetItem(responders, id, entry) < 0) {
+            Py_CLEAR(responders);
+        }
+        Py_XDECREF(id);
+        Py_XDECREF(entry);
+    }
+    return responders;
+}
+
+static PyObject *
+server_get_itself(PyObject *op, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(op);
+}
+
+static PyObject *
+server_get_connections(PyObject *op, void *Py_UNUSED(closure))
+{
+    const CpsHttpPort *port = ((CpsHTTPServer *)op)->listening;
+
+    return PyLong_FromUnsignedLong(port == NULL ? 0 : port->http.connection_count);
+}
+
+static PyGetSetDef server_getset[] = {
+    CPS_DICT,
+    {"responders", server_get_responders, NULL,
+     PyDoc_STR("dict: the id of each event that a client waits for -> (its class, None). A copy."), NULL},
+    {"wsgi_app", server_get_itself, NULL, PyDoc_STR("The server itself."), NULL},
+    {"connections", server_get_connections, NULL, PyDoc_STR("int: how many connections are open."), NULL},
+    {NULL},
+};
+
+static PyMemberDef server_members[] = {
+    CPS_ACTOR_MEMBERS,
+    {"address", T_OBJECT, offsetof(CpsHTTPServer, address), 0, PyDoc_STR("str: where it listens.")},
+    {"port", T_INT, offsetof(CpsHTTPServer, port), 0,
+     PyDoc_STR("int: its port; once it serves the one that is bound, when 0 was given.")},
+    {"keyfile", T_OBJECT, offsetof(CpsHTTPServer, keyfile), 0, PyDoc_STR("Path of the private key, or None.")},
+    {"certfile", T_OBJECT, offsetof(CpsHTTPServer, certfile), 0, PyDoc_STR("Path of the certificates, or None.")},
+    {"timeout", T_DOUBLE, offsetof(CpsHTTPServer, timeout), 0,
+     PyDoc_STR("float: seconds after which a request that was not answered is answered 504.")},
+    {NULL},
+};
+
+/* --- construction ---------------------------------------------------------------------------------------------------------------- */
+
+/* A number of at least 1 for a limit. Returns 0, or -1 with an exception set. */
+static int
+take_limit(PyObject *value, const char *name, uint64_t most, uint64_t *limit)
+{
+    Py_ssize_t number = (Py_ssize_t)*limit;
+
+    if (cps_take_size(&number, value) < 0) {
+        return -1;
+    }
+    if (number < 1 || (uint64_t)number > most) {
+        PyErr_Format(PyExc_ValueError, "%s must be from 1 to %llu, not %zd", name, (unsigned long long)most, number);
+        return -1;
+    }
+    *limit = (uint64_t)number;
+    return 0;
+}
+
+/* A number of seconds. Returns 0, or -1 with an exception set. */
+static int
+take_seconds(PyObject *value, const char *name, double *seconds)
+{
+    enum { MOST = 86400 };
+
+    if (value != NULL) {
+        *seconds = PyFloat_AsDouble(value);
+        if (*seconds == -1.0 && PyErr_Occurred()) {
+            return -1;
+        }
+        if (!(*seconds >= 0.001 && *seconds <= MOST)) {
+            PyErr_Format(PyExc_ValueError, "%s must be from 0.001 to %d seconds, not %R", name, (int)MOST, value);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+take_milliseconds(PyObject *value, const char *name, uint32_t *milliseconds)
+{
+    double seconds = *milliseconds / 1000.0;
+
+    if (take_seconds(value, name, &seconds) < 0) {
+        return -1;
+    }
+    *milliseconds = (uint32_t)(seconds * 1000.0);
+    return 0;
+}
+
+static int
+take_limit32(PyObject *value, const char *name, uint32_t *limit)
+{
+    uint64_t number = *limit;
+
+    if (take_limit(value, name, INT32_MAX, &number) < 0) {
+        return -1;
+    }
+    *limit = (uint32_t)number;
+    return 0;
+}
+
+enum {
+    NAME,
+    ADDRESS,
+    PORT,
+    KEYFILE,
+    CERTFILE,
+    ROUTES_CONFIG,
+    TIMEOUT,
+    MAX_CONNECTIONS,
+    MAX_PIPELINED,
+    MAX_TARGET,
+    MAX_HEAD,
+    MAX_HEADERS,
+    MAX_BODY,
+    HEAD_TIMEOUT,
+    BODY_TIMEOUT,
+    IDLE_TIMEOUT,
+    WRITE_TIMEOUT,
+    SHARE_PORT,
+    PARAMETERS
+};
+
+static const char *const parameter_names[PARAMETERS] = {
+    "name",     "address",         "port",          "keyfile",      "certfile",      "routes_config",
+    "timeout",  "max_connections", "max_pipelined", "max_target",   "max_head",      "max_headers",
+    "max_body", "head_timeout",    "body_timeout",  "idle_timeout", "write_timeout", "share_port",
+};
+
+static const CpsHttpServerLimits default_limits = {
+    .request = {.target_bytes = 8192, .head_bytes = 32768, .fields = 100, .body_bytes = 16 << 20},
+    .connections = 10000,
+    .pipelined = 16,
+    .head_ms = 10000,
+    .body_ms = 30000,
+    .idle_ms = 75000,
+    .write_ms = 30000,
+    .ended_ms = 3000,
+    .unsent_bytes = 1 << 20,
+};
+
+static int
+server_take_limits(CpsHTTPServer *self, PyObject *const *values)
+{
+    CpsHttpServerLimits *limits = &self->limits;
+    const char *const *names = parameter_names;
+
+    *limits = default_limits;
+    self->timeout = 30;
+    return take_seconds(values[TIMEOUT], names[TIMEOUT], &self->timeout) < 0 ||
+                   take_limit32(values[MAX_CONNECTIONS], names[MAX_CONNECTIONS], &limits->connections) < 0 ||
+                   take_limit32(values[MAX_PIPELINED], names[MAX_PIPELINED], &limits->pipelined) < 0 ||
+                   take_limit32(values[MAX_TARGET], names[MAX_TARGET], &limits->request.target_bytes) < 0 ||
+                   take_limit32(values[MAX_HEAD], names[MAX_HEAD], &limits->request.head_bytes) < 0 ||
+                   take_limit32(values[MAX_HEADERS], names[MAX_HEADERS], &limits->request.fields) < 0 ||
+                   take_limit(values[MAX_BODY], names[MAX_BODY], INT32_MAX, &limits->request.body_bytes) < 0 ||
+                   take_milliseconds(values[HEAD_TIMEOUT], names[HEAD_TIMEOUT], &limits->head_ms) < 0 ||
+                   take_milliseconds(values[BODY_TIMEOUT], names[BODY_TIMEOUT], &limits->body_ms) < 0 ||
+                   take_milliseconds(values[IDLE_TIMEOUT], names[IDLE_TIMEOUT], &limits->idle_ms) < 0 ||
+                   take_milliseconds(values[WRITE_TIMEOUT], names[WRITE_TIMEOUT], &limits->write_ms) < 0
+               ? -1
+               : 0;
+}
+
+/* Returns 0, or -1 with an exception set. */
+static int
+server_take_address(CpsHTTPServer *self, PyObject *const *values)
+{
+    Py_ssize_t port = 8080;
+    PyObject *address = values[ADDRESS] == NULL ? PyUnicode_FromString("0.0.0.0") : Py_NewRef(values[ADDRESS]);
+
+    if (address == NULL || cps_take_size(&port, values[PORT]) < 0) {
+        Py_XDECREF(address);
+        return -1;
+    }
+    Py_XSETREF(self->address, address);
+    if (!PyUnicode_Check(address)) {
+        PyErr_Format(PyExc_TypeError, "address must be str, not %s", Py_TYPE(address)->tp_name);
+        return -1;
+    }
+    if (port < 0 || port > 65535) {
+        PyErr_Format(PyExc_ValueError, "port must be from 0 to 65535, not %zd", port);
+        return -1;
+    }
+    self->port = (int)port;
+    self->any_port = port == 0;
+    cps_take_object(&self->keyfile, values[KEYFILE] == NULL ? Py_None : values[KEYFILE]);
+    cps_take_object(&self->certfile, values[CERTFILE] == NULL ? Py_None : values[CERTFILE]);
+    if (self->keyfile != Py_None && self->certfile == Py_None) {
+        PyErr_SetString(PyExc_ValueError, "a keyfile needs a certfile");
+        return -1;
+    }
+    return cps_take_flag(&self->share_port, values[SHARE_PORT]);
+}
+
+static int
+server_configure(CpsHTTPServer *self, PyObject *const *values, PyObject *args, PyObject *kwargs)
+{
+    if (cps_actor_init(&self->base, &server_ops.actor, args, kwargs) < 0 ||
+        cps_actor_set_shape(&self->base, "cloud") < 0 || server_take_limits(self, values) < 0 ||
+        server_take_address(self, values) < 0) {
+        return -1;
+    }
+    return cps_routes_configure(self->routes, values[ROUTES_CONFIG] == NULL ? Py_None : values[ROUTES_CONFIG]);
+}
+
+static int
+server_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    PyObject *values[PARAMETERS] = {NULL}; /* borrowed */
+    PyObject *rest_args, *rest_kwargs;
+    int status;
+
+    if (cps_bind("HTTPServer", args, kwargs, parameter_names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
+        return -1;
+    }
+    status = server_configure((CpsHTTPServer *)op, values, rest_args, rest_kwargs);
+    Py_DECREF(rest_args);
+    Py_DECREF(rest_kwargs);
+    return status;
+}
+
+static PyObject *
+server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    CpsState *state = cps_state_of_type(type);
+    CpsHTTPServer *self = (CpsHTTPServer *)state->types.Actor->tp_new(type, args, kwargs);
+
+    if (self == NULL) {
+        return NULL;
+    }
+    cps_list_init(&self->order);
+    cps_list_init(&self->ended);
+    cps_list_init(&self->watchers);
+    cps_list_init(&self->calls);
+    self->ready.run = server_run;
+    self->ready.again = server_again;
+    self->routes = cps_routes_new(state);
+    if (self->routes == NULL) {
+        Py_CLEAR(self);
+    }
+    return (PyObject *)self;
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------------------------ */
+
+static int
+server_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    CpsHTTPServer *self = (CpsHTTPServer *)op;
+
+    Py_VISIT(self->address);
+    Py_VISIT(self->keyfile);
+    Py_VISIT(self->certfile);
+    for (CpsLink *link = cps_list_first(&self->order); link != NULL; link = cps_list_after(&self->order, link)) {
+        Py_VISIT(CPS_CONTAINER(link, CpsResponder, order_link)->error);
+    }
+    if (self->routes != NULL) {
+        int result = cps_routes_traverse(self->routes, visit, arg);
+
+        if (result != 0) {
+            return result;
+        }
+    }
+    return cps_actor_traverse(op, visit, arg);
+}
+
+/* Whoever still waits sees his connection closed. */
+static void
+server_forget_responders(CpsHTTPServer *self)
+{
+    CpsResponder *responder;
+
+    while ((responder = cps_responders_next(self)) != NULL) {
+        CpsBuffer nothing = {0};
+        CpsHttpExchange *exchange = responder->exchange;
+
+        cps_http_answer(exchange, &nothing, true);
+        cps_responder_free(responder);
+    }
+}
+
+static int
+server_clear(PyObject *op)
+{
+    CpsHTTPServer *self = (CpsHTTPServer *)op;
+
+    if (self->listening != NULL && (self->base.rt == NULL || !self->base.rt->abandoned)) {
+        server_forget_responders(self);
+    }
+    server_let_go(self);
+    Py_CLEAR(self->address);
+    Py_CLEAR(self->keyfile);
+    Py_CLEAR(self->certfile);
+    if (self->routes != NULL) {
+        cps_routes_clear(self->routes);
+    }
+    return cps_actor_clear(op);
+}
+
+static void
+server_dealloc(PyObject *op)
+{
+    CpsHTTPServer *self = (CpsHTTPServer *)op;
+
+    PyObject_GC_UnTrack(op);
+    (void)server_clear(op);
+    cps_link_remove(&self->ready.link);
+    cps_idmap_free(&self->responders);
+    cps_routes_free(self->routes);
+    cps_actor_dealloc(op);
+}
+
+/* --- type ---------------------------------------------------------------------------------------------------------------------------- */
+
+PyDoc_STRVAR(
+    server_doc,
+    "HTTPServer(name, address='0.0.0.0', port=8080, keyfile=None, certfile=None, routes_config=None, *args, "
+    "timeout=30.0,\n"
+    "           max_connections=10000, max_pipelined=16, max_target=8192, max_head=32768, max_headers=100,\n"
+    "           max_body=16777216, head_timeout=10.0, body_timeout=30.0, idle_timeout=75.0, write_timeout=30.0,\n"
+    "           share_port=False, **kwargs)\n--\n\n"
+    "Serve HTTP/1.1 (RFC 9110, RFC 9112): a request becomes an event, and the event with the same id that comes back "
+    "is the\n"
+    "response.\n\n"
+    "In: HttpEvent. Out: HttpEvent, to the queue that the route names.\n\n"
+    "address: str, a name, an IPv4 or IPv6 address, '' for all, or 'unix:/path'. port: int, 0 for any free one, which\n"
+    "the attribute port has once it serves. keyfile, certfile: paths of PEM files, for TLS 1.2 or newer; the "
+    "certificate\n"
+    "file may hold the key, too. routes_config: JSON text or a dict {'routes': [...]}; by default POST /<queue>.\n"
+    "timeout: seconds until a request that was not answered is answered 504. The other limits: connections (more are\n"
+    "answered 503), unanswered requests of one connection, bytes of the target (414), bytes of the head and how many\n"
+    "headers (431), bytes of the body (413); seconds from the first byte to the end of a head, without any byte of a "
+    "body,\n"
+    "between requests, and without the client taking any of its response. share_port: other processes listen on the "
+    "same\n"
+    "port (SO_REUSEPORT). Further arguments are those of Actor; unknown keywords are ignored.\n\n"
+    "Raises ValueError and TypeError for arguments that make no sense, KeyError for an unknown base_path, SetupError "
+    "for\n"
+    "routes that cannot be served; at start OSError when it cannot listen, ActorInitFailure for unusable "
+    "certificates.");
+
+static PyMethodDef server_methods[] = {
+    CPS_CONSUME_METHOD,
+    {"callback", _PyCFunction_CAST(cps_httpserver_callback), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("callback($self, queue=None, *args, **kwargs)\n--\n\n"
+               "Serve a request: its event goes to the queue of that name (by default the one of the path, else the "
+               "one with\n"
+               "the server's own name), and the answer comes when the event does. A subclass that overrides it, and "
+               "functions of\n"
+               "routes, may return the answer instead: str, bytes, dict (as JSON), None, an event, or an iterable of "
+               "str or bytes.\n"
+               "Raises ResourceNotFound when there is no such queue, RuntimeError when no request is being served.")},
+    {"pre_hook", server_pre_hook, METH_NOARGS, PyDoc_STR("pre_hook($self, /)\n--\n\nListen.")},
+    {"post_hook", server_post_hook, METH_NOARGS,
+     PyDoc_STR("post_hook($self, /)\n--\n\nAnswer who still waits with 503, and close.")},
+    {"format_response_data", server_format_response_data, METH_O,
+     PyDoc_STR("format_response_data($self, event, /)\n--\n\nThe body of the response: str, bytes or None.")},
+    {NULL},
+};
+
+static PyType_Slot server_slots[] = {
+    {Py_tp_doc, (void *)server_doc}, {Py_tp_new, server_new},
+    {Py_tp_init, server_init},       {Py_tp_traverse, server_traverse},
+    {Py_tp_clear, server_clear},     {Py_tp_dealloc, server_dealloc},
+    {Py_tp_methods, server_methods}, {Py_tp_members, server_members},
+    {Py_tp_getset, server_getset},   {0, NULL},
+};
+
+static PyType_Spec server_spec = {
+    .name = "compysition.actors.httpserver.HTTPServer",
+    .basicsize = sizeof(CpsHTTPServer),
+    .flags = CPS_ACTOR_FLAGS,
+    .slots = server_slots,
+};
+
+int
+cps_httpserver_setup(PyObject *module, CpsState *state)
+{
+    if (cps_add_type(module, &state->types.HTTPServer, &server_spec, (PyObject *)state->types.Actor) < 0) {
+        return -1;
+    }
+    return cps_set_event_types(state, state->types.HTTPServer, state->types.HttpEvent, state->types.HttpEvent);
+}

@@ -1,0 +1,117 @@
+/* httpserver.h: the actor HTTPServer. Its type and life are in httpserver.c; requests become events in httprequests.c, events become
+ * responses in httpresponses.c; who waits for what is in httpresponders.c. */
+#ifndef CPS_ACTORS_HTTPSERVER_H
+#define CPS_ACTORS_HTTPSERVER_H
+
+#include "actors/actors.h"
+#include "base/idmap.h"
+#include "event/lineage.h"
+#include "http/environ.h"
+#include "http/routes.h"
+#include "loop/timer.h"
+#include "net/httpserver.h"
+
+typedef struct CpsHTTPServer CpsHTTPServer;
+
+/* A client that waits for an event to come back. */
+typedef struct {
+    CpsIdNode node;            /* first; in CpsHTTPServer.responders: the id of its event */
+    CpsLink order_link;        /* in CpsHTTPServer.order */
+    CpsLink ended_link;        /* in CpsHTTPServer.ended */
+    CpsHTTPServer *server;     /* borrowed */
+    CpsHttpExchange *exchange; /* held; its user field points back */
+    CpsLineage *lineage;       /* borrowed, until it has settled: then NULL */
+    PyTypeObject *event_class; /* owned: of the event that was sent */
+    PyObject *accept;          /* owned str */
+    PyObject *error;           /* owned, or NULL: the last event of its lineage that took the error path */
+    uint64_t deadline_ns;
+} CpsResponder;
+
+/* The listening part, which lives until libuv has closed its handles. */
+typedef struct CpsHttpPort CpsHttpPort;
+
+typedef struct {
+    CpsActorOps actor; /* first: an actor's ops pointer is a CpsHTTPServerOps * */
+    /* The body for an event as a str, bytes or None. New, or NULL with an exception set. */
+    PyObject *(*format)(CpsHTTPServer *self, PyObject *event);
+} CpsHTTPServerOps;
+
+struct CpsHTTPServer {
+    CpsActor base;
+    PyObject *address, *keyfile, *certfile; /* owned */
+    int port;                               /* as given, or the one that was bound when that was 0 */
+    bool any_port;                          /* it was given as 0 */
+    bool share_port;                        /* other processes listen there, too */
+    CpsRoutes *routes;                      /* owned */
+    CpsHttpEnvironBase *environ;            /* owned; while it listens */
+    CpsHttpPort *listening;                 /* owned, or NULL */
+    CpsHttpServerLimits limits;
+    double timeout; /* seconds until a request that nobody answers is answered */
+    CpsReady ready; /* there are requests to be served, or clients to be answered */
+    bool scheduled;
+    bool end_asked, goodbye_asked, close_asked; /* by a stop, one after the other */
+    bool own_format, own_callback;              /* a script has overridden them */
+    CpsIdMap responders;
+    CpsList order;    /* CpsResponder.order_link, the earliest deadline first */
+    CpsList ended;    /* CpsResponder.ended_link: no answer will come */
+    CpsList calls;    /* requests that Python code serves; see httprequests.c */
+    CpsList watchers; /* CpsWait of those who wait for a change */
+    CpsTimer *timer;  /* for the first deadline; or NULL */
+};
+
+/* Have the node run. */
+void cps_httpserver_schedule(CpsHTTPServer *self);
+
+/* --- httpresponders.c ------------------------------------------------------------------------------------------------------- */
+
+/* Have the exchange wait for the event's answer: watches its lineage, which is made here. Returns 0, or -1 with MemoryError set. */
+int cps_responder_add(CpsHTTPServer *self, CpsHttpExchange *exchange, PyObject *event, PyObject *accept);
+
+/* The one for that event, or NULL. It stays. */
+CpsResponder *cps_responder_find(CpsHTTPServer *self, PyObject *event);
+
+/* Take it out of all lists; its exchange has no user then. */
+void cps_responder_detach(CpsResponder *responder);
+void cps_responder_free(CpsResponder *responder);
+
+/* Those whose clients have gone; whose events have ended without an answer; whose time is over. The last two are detached and the
+ * caller's. NULL: none. */
+void cps_responders_drop_gone(CpsHTTPServer *self, CpsHttpServer *http);
+CpsResponder *cps_responders_next_ended(CpsHTTPServer *self);
+CpsResponder *cps_responders_next_late(CpsHTTPServer *self);
+
+/* Any one, at the end; detached. */
+CpsResponder *cps_responders_next(CpsHTTPServer *self);
+
+/* --- httprequests.c --------------------------------------------------------------------------------------------------------- */
+
+/* Make an event of a request and send it, or answer it. Whatever happens, it is dealt with. */
+void cps_httpserver_serve(CpsHTTPServer *self, CpsHttpExchange *exchange);
+
+/* HTTPServer.callback: serve the request that the caller was called for as usual. */
+PyObject *cps_httpserver_callback(PyObject *op, PyObject *args, PyObject *kwargs);
+
+/* --- httpresponses.c -------------------------------------------------------------------------------------------------------- */
+
+/* The actor's consume. */
+int cps_httpserver_consume(CpsActor *actor, CpsInbox *inbox, PyObject *event);
+
+/* Answer the exchange with an event (borrowed) for a client that accepts `accept`. Returns 0; or -1 with an exception set, and the client
+ * has got that as an answer. */
+int cps_httpserver_respond(CpsHTTPServer *self, CpsHttpExchange *exchange, PyObject *event, PyObject *accept);
+
+/* Answer with what a callback returned: str or bytes (HTML), dict (JSON), None, an event, or an iterable of str or bytes. Returns 0, or -1 with
+ * an exception set, and the exchange is still held. */
+int cps_httpserver_respond_value(CpsHTTPServer *self, CpsHttpExchange *exchange, PyObject *value);
+
+/* Answer with an error, as an event of that class that has it would be. Takes the exchange. Leaves no exception set. */
+void cps_httpserver_respond_error(CpsHTTPServer *self, CpsHttpExchange *exchange, PyTypeObject *event_class,
+                                  PyObject *accept, PyObject *error, int code);
+
+/* Answer a responder that no event will answer, and free it: by the error of its events, or as `code` says. */
+void cps_httpserver_give_up(CpsHTTPServer *self, CpsResponder *responder, int code);
+
+/* HTTPServer.format_response_data. New, or NULL with an exception set. */
+PyObject *cps_httpserver_format(CpsHTTPServer *self, PyObject *event);
+
+#endif
