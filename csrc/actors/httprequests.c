@@ -8,8 +8,6 @@
 #include "http/form.h"
 #include "loop/fiber.h"
 
-#include <netinet/in.h>
-
 /* A request that is being served. On the heap, as fibers look for theirs. */
 typedef struct {
     CpsLink link;    /* in CpsHTTPServer.calls while Python code serves it */
@@ -24,8 +22,6 @@ typedef struct {
     PyObject *accept;      /* owned str */
     CpsContentType content;
     PyTypeObject *event_class; /* borrowed: as far as it is known */
-    char peer[INET6_ADDRSTRLEN];
-    int peer_port;
 } Serving;
 
 static void
@@ -423,6 +419,7 @@ serving_log(Serving *self)
 {
     CpsLogger *logger = self->server->base.logger;
     PyObject *url;
+    int port;
 
     if (cps_log_enabled(logger, CPS_LOG_INFO)) {
         url = cps_http_environ_url(self->server->environ, self->request);
@@ -430,7 +427,7 @@ serving_log(Serving *self)
             PyErr_Clear();
             return;
         }
-        cps_log(logger, CPS_LOG_INFO, NULL, "[%s] %U %U", self->peer, self->method, url);
+        cps_log(logger, CPS_LOG_INFO, NULL, "[%s] %U %U", cps_http_peer(self->exchange, &port), self->method, url);
         Py_DECREF(url);
     }
 }
@@ -445,7 +442,6 @@ serving_begin(Serving *self)
     bool invalid = false;
     CpsMediaType type;
 
-    cps_http_peer(self->exchange, self->peer, sizeof(self->peer), &self->peer_port);
     value = cps_http_field(request, CPS_FIELD_CONTENT_TYPE, &length);
     cps_content_type_read(&self->content, value, length);
     value = cps_http_field(request, CPS_FIELD_ACCEPT, &length);
@@ -494,6 +490,8 @@ serving_run(Serving *self)
     CpsHTTPServer *server = self->server;
     const CpsRoute *route = serving_begin(self) < 0 ? NULL : serving_find_route(self);
     PyObject *queue_name;
+    const char *peer;
+    int port;
 
     if (route == NULL) {
         return PyErr_Occurred() ? -1 : 0;
@@ -503,8 +501,8 @@ serving_run(Serving *self)
         return 0;
     }
     self->event_class = class_of_content(server->base.state, self->content.kind);
-    self->environment =
-        cps_http_environ(server->environ, self->request, self->peer, self->peer_port, self->path, self->url_args);
+    peer = cps_http_peer(self->exchange, &port);
+    self->environment = cps_http_environ(server->environ, self->request, peer, port, self->path, self->url_args);
     if (self->environment == NULL) {
         return -1;
     }

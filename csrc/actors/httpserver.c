@@ -6,6 +6,7 @@
 #include "net/tls.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 static CpsHTTPServer *
 server_of(CpsActor *actor)
@@ -95,6 +96,15 @@ port_close(CpsHttpPort *port)
     cps_http_server_close(&port->http);
 }
 
+static void
+raise_about_listening(const CpsListenAt *at, int code)
+{
+    char what[512];
+
+    snprintf(what, sizeof(what), "listen on %s:%d", at->host, at->port);
+    cps_raise_uv(what, code);
+}
+
 /* --- requests and answers, in a worker ------------------------------------------------------------------------------------------ */
 
 void
@@ -137,6 +147,9 @@ server_let_go(CpsHTTPServer *self)
         port_close(self->listening);
     }
     self->listening = NULL;
+    if (self->any_port && self->reserved < 0) {
+        self->port = 0;
+    }
     cps_http_environ_base_free(self->environ);
     self->environ = NULL;
 }
@@ -241,6 +254,37 @@ server_stop_source(CpsActor *actor)
     }
 }
 
+/* Several processes are going to serve: they share the port, which is known before they begin. */
+static int
+server_share(CpsActor *actor)
+{
+    CpsHTTPServer *self = server_of(actor);
+    CpsListenAt at = {.host = PyUnicode_AsUTF8(self->address), .port = self->any_port ? 0 : self->port};
+    int fd, port;
+
+    if (at.host == NULL) {
+        return -1;
+    }
+    if (strncmp(at.host, "unix:", 5) == 0) {
+        cps_raise(actor->state, CPS_SETUP_ERROR, "several processes cannot share the Unix socket of '%S'", actor->name);
+        return -1;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    fd = cps_listener_reserve(&at, &port);
+    Py_END_ALLOW_THREADS
+    if (fd < 0) {
+        raise_about_listening(&at, fd);
+        return -1;
+    }
+    if (self->reserved >= 0) {
+        close(self->reserved); /* of an earlier run */
+    }
+    self->reserved = fd;
+    self->port = port;
+    self->share_port = true;
+    return 0;
+}
+
 static const CpsHTTPServerOps server_ops = {
     .actor =
         {
@@ -248,6 +292,7 @@ static const CpsHTTPServerOps server_ops = {
             .start_source = server_start_source,
             .stop_source = server_stop_source,
             .runs = server_runs,
+            .share = server_share,
             .may_end = true,
             .sends_apart = true,
         },
@@ -330,7 +375,6 @@ listen_on(CpsHTTPServer *self, CpsRuntime *rt, CpsTlsContext *context)
                       .backlog = BACKLOG,
                       .share_port = self->share_port};
     CpsHttpPort *port = at.host == NULL ? NULL : port_new(self, rt);
-    char what[512];
     int code;
 
     if (port == NULL) {
@@ -341,13 +385,12 @@ listen_on(CpsHTTPServer *self, CpsRuntime *rt, CpsTlsContext *context)
     code = cps_http_server_open(&port->http, &rt->loop, &at, context, &port->limits);
     Py_END_ALLOW_THREADS
     if (code < 0) {
-        snprintf(what, sizeof(what), "listen on %s:%d", at.host, self->port);
-        cps_raise_uv(what, code);
+        raise_about_listening(&at, code);
         return -1;
     }
     port->actor = self;
     self->listening = port;
-    if (self->any_port) {
+    if (self->port == 0) {
         self->port = cps_listener_port(&port->http.listener);
     }
     return 0;
@@ -693,6 +736,7 @@ server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     cps_list_init(&self->ended);
     cps_list_init(&self->watchers);
     cps_list_init(&self->calls);
+    self->reserved = -1;
     self->ready.run = server_run;
     self->ready.again = server_again;
     self->routes = cps_routes_new(state);
@@ -765,6 +809,9 @@ server_dealloc(PyObject *op)
 
     PyObject_GC_UnTrack(op);
     (void)server_clear(op);
+    if (self->reserved >= 0) {
+        close(self->reserved);
+    }
     cps_link_remove(&self->ready.link);
     cps_idmap_free(&self->responders);
     cps_routes_free(self->routes);

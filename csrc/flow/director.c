@@ -152,17 +152,22 @@ convert_size(PyObject *argument, void *size)
 static int
 take_settings(CpsDirector *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"size",          "name",        "generate_blockdiag",
-                            "blockdiag_dir", "log_level",   "python_logging",
-                            "stop_timeout",  "concurrency", NULL};
+    static char *names[] = {"size",           "name",         "generate_blockdiag", "blockdiag_dir", "log_level",
+                            "python_logging", "stop_timeout", "concurrency",        "processes",     NULL};
     PyObject *name = NULL, *directory = NULL, *level = Py_None, *base = Py_None;
     PyObject *concurrency = Py_None;
     int diagram = 1;
 
     self->size = 500;
     self->stop_timeout = 10.0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O&OpO$OOdO:Director", names, convert_size, &self->size, &name,
-                                     &diagram, &directory, &level, &base, &self->stop_timeout, &concurrency)) {
+    self->processes = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O&OpO$OOdOn:Director", names, convert_size, &self->size, &name,
+                                     &diagram, &directory, &level, &base, &self->stop_timeout, &concurrency,
+                                     &self->processes)) {
+        return -1;
+    }
+    if (self->processes < 1) {
+        PyErr_Format(PyExc_ValueError, "processes must be 1 or more, not %zd", self->processes);
         return -1;
     }
     self->generate_blockdiag = diagram;

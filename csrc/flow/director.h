@@ -23,6 +23,8 @@ typedef enum {
     CPS_STOP_AT_ONCE, /* wait for nothing */
 } CpsStopKind;
 
+typedef struct CpsProcesses CpsProcesses; /* flow/processes.h */
+
 typedef struct {
     PyObject_HEAD
     PyObject *dict; /* owned: attributes set by scripts; may be NULL */
@@ -40,7 +42,9 @@ typedef struct {
     PyObject *log_base; /* owned str: name of the logging.Logger above those of the actors; NULL: records stay here */
     PyObject *concurrency; /* owned int for actors that do not choose; NULL: their own default */
     Py_ssize_t size;
-    double stop_timeout; /* seconds */
+    Py_ssize_t processes; /* in how many it runs; 1: in this one */
+    CpsProcesses *fleet;  /* owned: those that run; NULL */
+    double stop_timeout;  /* seconds */
     int log_level;
     bool generate_blockdiag;
     bool diagram_closed; /* blockdiag_out has its last brace */

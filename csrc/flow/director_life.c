@@ -1,6 +1,7 @@
 /* The life of a director: start, wait, and what may end it. The stop itself is in director_stop.c. */
 #include "flow/director.h"
 
+#include "flow/processes.h"
 #include "flow/stop_signals.h"
 #include "loop/fiber.h"
 #include "loop/worker.h"
@@ -169,6 +170,9 @@ cps_director_stop(PyObject *op, PyObject *unused)
     CpsDirector *self = (CpsDirector *)op;
 
     settle_fork(self);
+    if (self->fleet != NULL) {
+        return cps_processes_stop(self) < 0 ? NULL : Py_NewRef(Py_None);
+    }
     cps_director_request_stop(self, CPS_STOP_DRAIN);
     if (may_wait(self) && director_wait(self) < 0) {
         return NULL;
@@ -328,8 +332,13 @@ cps_director_start(PyObject *op, PyObject *args, PyObject *kwargs)
                                             "those of the parent: make another one here");
         return NULL;
     }
-    if (self->phase != CPS_DIRECTOR_IDLE) {
+    if (self->phase != CPS_DIRECTOR_IDLE || self->fleet != NULL) {
         cps_log(self->logger, CPS_LOG_WARNING, NULL, "Director '%S' runs already", self->name);
+    }
+    else if (self->processes > 1) {
+        if (cps_processes_start(self) < 0) {
+            return NULL;
+        }
     }
     else if (start_all(self) < 0 || start_finish(self) < 0) {
         return NULL;
@@ -343,6 +352,9 @@ cps_director_block(PyObject *op, PyObject *unused)
     CpsDirector *self = (CpsDirector *)op;
 
     settle_fork(self);
+    if (self->fleet != NULL) {
+        return cps_processes_watch(self) < 0 ? NULL : Py_NewRef(Py_None);
+    }
     return director_wait(self) < 0 ? NULL : Py_NewRef(Py_None);
 }
 
@@ -352,5 +364,5 @@ cps_director_is_running(PyObject *op, PyObject *unused)
     CpsDirector *self = (CpsDirector *)op;
 
     settle_fork(self);
-    return PyBool_FromLong(self->phase != CPS_DIRECTOR_IDLE);
+    return PyBool_FromLong(self->phase != CPS_DIRECTOR_IDLE || self->fleet != NULL);
 }

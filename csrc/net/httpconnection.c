@@ -94,7 +94,7 @@ static void
 connection_wait_for_client(CpsHttpConnection *self)
 {
     if (!cps_link_listed(&self->wait_link) || self->wait != CPS_HTTP_WAIT_CLIENT) {
-        self->queued_before = uv_stream_get_write_queue_size(&self->stream.uv.stream);
+        self->unsent_before = self->stream.unsent;
         cps_http_wait(self, CPS_HTTP_WAIT_CLIENT);
     }
 }
@@ -453,6 +453,7 @@ cps_http_connection_accept(CpsHttpServer *server)
         }
         return NULL;
     }
+    cps_stream_peer(&self->stream, self->peer, sizeof(self->peer), &self->peer_port);
     return self;
 }
 
@@ -496,8 +497,6 @@ cps_http_connection_end(CpsHttpConnection *self)
 void
 cps_http_connection_expire(CpsHttpConnection *self)
 {
-    size_t queued;
-
     switch (self->wait) {
     case CPS_HTTP_WAIT_REQUEST:
         connection_finish(self);
@@ -510,8 +509,7 @@ cps_http_connection_expire(CpsHttpConnection *self)
         connection_refuse(self, 408, "The body of the request comes too slowly", NULL);
         break;
     case CPS_HTTP_WAIT_CLIENT:
-        queued = uv_stream_get_write_queue_size(&self->stream.uv.stream);
-        if (queued >= self->queued_before) {
+        if (self->stream.unsent > 0 && self->stream.unsent >= self->unsent_before) {
             cps_http_connection_close(self);
             break;
         }

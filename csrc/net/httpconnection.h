@@ -4,6 +4,8 @@
 
 #include "net/httpserver.h"
 
+#include <netinet/in.h>
+
 /* What a connection waits for; each has one length of time, so that a list in order of arrival is one in order of deadlines. */
 typedef enum {
     CPS_HTTP_WAIT_REQUEST, /* the first byte of the next request: idle_ms */
@@ -26,12 +28,14 @@ struct CpsHttpConnection {
     uint64_t body_start; /* when the body began to come, by uv_now */
     uint32_t exchange_count;
     uint32_t held_back;   /* exchanges that wait for room */
-    size_t queued_before; /* unsent bytes when the wait for the client began */
-    bool owes_continue;   /* "100 Continue" is to be sent once the earlier responses are */
-    bool over;            /* no more requests: the last one was refused, or closes the connection */
-    bool ended;           /* the client has ended its side, or is gone */
-    bool finishing;       /* the last response is written */
-    bool parsing;         /* within the loop over bytes, which is not entered again */
+    size_t unsent_before; /* bytes, when the wait for the client began */
+    int peer_port;
+    char peer[INET6_ADDRSTRLEN]; /* the client's address; "" for a Unix socket */
+    bool owes_continue;          /* "100 Continue" is to be sent once the earlier responses are */
+    bool over;                   /* no more requests: the last one was refused, or closes the connection */
+    bool ended;                  /* the client has ended its side, or is gone */
+    bool finishing;              /* the last response is written */
+    bool parsing;                /* within the loop over bytes, which is not entered again */
 };
 
 /* Take a connection that waits; begin to serve it once the server has listed it. NULL when that fails. */

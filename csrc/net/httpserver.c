@@ -300,12 +300,11 @@ cps_http_hold_back(CpsHttpExchange *exchange)
     }
 }
 
-void
-cps_http_peer(const CpsHttpExchange *exchange, char *text, size_t size, int *port)
+const char *
+cps_http_peer(const CpsHttpExchange *exchange, int *port)
 {
-    *port = 0;
-    text[0] = '\0';
-    if (exchange->connection != NULL) {
-        cps_stream_peer(&exchange->connection->stream, text, size, port);
-    }
+    const CpsHttpConnection *connection = exchange->connection;
+
+    *port = connection == NULL ? 0 : connection->peer_port;
+    return connection == NULL ? "" : connection->peer;
 }

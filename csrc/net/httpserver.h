@@ -95,8 +95,8 @@ cps_http_keeps_alive(const CpsHttpExchange *exchange)
            exchange->request->keep_alive;
 }
 
-/* The client's address. */
-void cps_http_peer(const CpsHttpExchange *exchange, char *text, size_t size, int *port);
+/* The client's address and port, as long as the client is there. */
+const char *cps_http_peer(const CpsHttpExchange *exchange, int *port);
 
 /* No new connections and requests: idle connections are closed, others end with their next answer. Safe to call twice. */
 void cps_http_server_end(CpsHttpServer *server);

@@ -36,7 +36,7 @@ set_option(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-/* A listening socket on `address`: returns its descriptor, or a libuv code. */
+/* A socket on `address` that listens, if there is to be a backlog: returns its descriptor, or a libuv code. */
 static int
 listen_on_address(const struct addrinfo *address, const CpsListenAt *at)
 {
@@ -48,7 +48,7 @@ listen_on_address(const struct addrinfo *address, const CpsListenAt *at)
     if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
         (at->share_port && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0) ||
         (address->ai_family == AF_INET6 && set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0) < 0) ||
-        bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, at->backlog) < 0) {
+        bind(fd, address->ai_addr, address->ai_addrlen) < 0 || (at->backlog > 0 && listen(fd, at->backlog) < 0)) {
         return close_after(fd, last_error());
     }
     return fd;
@@ -294,13 +294,13 @@ cps_listener_open(CpsListener *listener, uv_loop_t *loop, const CpsListenAt *at,
     return code;
 }
 
-int
-cps_listener_port(const CpsListener *listener)
+static int
+bound_port(int fd)
 {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof(address);
 
-    if (listener->fd < 0 || getsockname(listener->fd, (struct sockaddr *)&address, &length) < 0) {
+    if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
         return 0;
     }
     switch (address.ss_family) {
@@ -311,6 +311,28 @@ cps_listener_port(const CpsListener *listener)
     default:
         return 0;
     }
+}
+
+int
+cps_listener_port(const CpsListener *listener)
+{
+    return bound_port(listener->fd);
+}
+
+int
+cps_listener_reserve(const CpsListenAt *at, int *port)
+{
+    CpsListenAt shared = {.host = at->host, .port = at->port, .backlog = 0, .share_port = true};
+    uv_loop_t loop; /* only names are resolved with it */
+    int fd = uv_loop_init(&loop);
+
+    if (fd < 0) {
+        return fd;
+    }
+    fd = listen_on_tcp(&loop, &shared);
+    uv_loop_close(&loop);
+    *port = bound_port(fd);
+    return fd;
 }
 
 static void

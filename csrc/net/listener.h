@@ -43,6 +43,10 @@ int cps_listener_open(CpsListener *listener, uv_loop_t *loop, const CpsListenAt 
 /* The port that it is bound to; 0 for a Unix socket. */
 int cps_listener_port(const CpsListener *listener);
 
+/* Hold a TCP port for processes that will share it, without listening: bind with SO_REUSEPORT. May block as above. Returns a descriptor, to be
+ * closed when they have ended, and sets *port; or a libuv code. */
+int cps_listener_reserve(const CpsListenAt *at, int *port);
+
 /* Stop listening; safe to call twice. */
 void cps_listener_close(CpsListener *listener);
 
