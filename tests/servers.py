@@ -92,7 +92,7 @@ def serving(*services, cls=HTTPServer, connect=wire, log_level=100, size=500, **
     director = quiet_director(log_level=log_level, size=size)
     http = director.register_actor(cls, "http", "127.0.0.1", 0, **options)
     server = Serving(director, http)
-    if log_level < 100:
+    if log_level != 100:
         server.log = director.register_log_actor(Collect, "log").data
     connect(director, http, *services)
     started = threading.Event()

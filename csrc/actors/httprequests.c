@@ -1,31 +1,14 @@
 /* From a request to an event that is on its way. */
-#include "actors/httpserver.h"
+#include "actors/httpserving.h"
 
 #include "event/event.h"
 #include "event/http.h"
 #include "http/accept.h"
-#include "http/contenttype.h"
 #include "http/form.h"
 #include "loop/fiber.h"
 
-/* A request that is being served. On the heap, as fibers look for theirs. */
-typedef struct {
-    CpsLink link;    /* in CpsHTTPServer.calls while Python code serves it */
-    PyObject *fiber; /* owned: in which that runs */
-    CpsHTTPServer *server;
-    CpsHttpExchange *exchange; /* NULL once it is answered, or waits for its event */
-    const CpsHttpRequest *request;
-    PyObject *method;      /* owned str */
-    PyObject *path;        /* owned str */
-    PyObject *url_args;    /* owned dict, or NULL */
-    PyObject *environment; /* owned dict */
-    PyObject *accept;      /* owned str */
-    CpsContentType content;
-    PyTypeObject *event_class; /* borrowed: as far as it is known */
-} Serving;
-
 static void
-serving_free(Serving *self)
+serving_free(CpsServing *self)
 {
     cps_link_remove(&self->link);
     Py_CLEAR(self->fiber);
@@ -39,8 +22,8 @@ serving_free(Serving *self)
 
 /* --- answers without an event ---------------------------------------------------------------------------------------------------- */
 
-static void
-serving_answer_page(Serving *self, int code, PyObject *text, const char *field)
+void
+cps_serving_answer_page(CpsServing *self, int code, PyObject *text, const char *field)
 {
     Py_ssize_t length = 0;
     const char *bytes = text == NULL ? NULL : PyUnicode_AsUTF8AndSize(text, &length);
@@ -55,7 +38,7 @@ serving_answer_page(Serving *self, int code, PyObject *text, const char *field)
 
 /* Answer with the exception that is set, as the event that could not be made would. */
 static void
-serving_answer_exception(Serving *self)
+serving_answer_exception(CpsServing *self)
 {
     PyObject *error = PyErr_GetRaisedException(); /* new */
 
@@ -65,21 +48,21 @@ serving_answer_exception(Serving *self)
 }
 
 static void
-serving_answer_not_found(Serving *self)
+serving_answer_not_found(CpsServing *self)
 {
     PyObject *text = PyUnicode_FromFormat("Not found: %R", self->path);
 
-    serving_answer_page(self, 404, text, NULL);
+    cps_serving_answer_page(self, 404, text, NULL);
     Py_XDECREF(text);
 }
 
 static void
-serving_answer_not_allowed(Serving *self, PyObject *allow)
+serving_answer_not_allowed(CpsServing *self, PyObject *allow)
 {
     PyObject *text = PyUnicode_FromFormat("%U is not allowed here, but %U", self->method, allow);
     PyObject *field = PyUnicode_FromFormat("Allow: %U", allow);
 
-    serving_answer_page(self, 405, text, field == NULL ? NULL : PyUnicode_AsUTF8(field));
+    cps_serving_answer_page(self, 405, text, field == NULL ? NULL : PyUnicode_AsUTF8(field));
     Py_XDECREF(text);
     Py_XDECREF(field);
 }
@@ -104,7 +87,7 @@ route_takes(const CpsRoute *route, const char *type)
 
 /* Whether the request goes on: it was answered otherwise. */
 static bool
-serving_check_content(Serving *self, const CpsRoute *route)
+serving_check_content(CpsServing *self, const CpsRoute *route)
 {
     PyObject *text;
     int takes;
@@ -118,7 +101,7 @@ serving_check_content(Serving *self, const CpsRoute *route)
     }
     PyErr_Clear(); /* out of memory, or a list of ctypes that cannot be compared: refused */
     text = PyUnicode_FromFormat("Unsupported Content-Type '%s'", self->content.type);
-    serving_answer_page(self, 415, text, NULL);
+    cps_serving_answer_page(self, 415, text, NULL);
     Py_XDECREF(text);
     return false;
 }
@@ -142,7 +125,7 @@ class_of_content(CpsState *state, CpsContentKind kind)
 
 /* The body as text. New, or NULL with MalformedEventData set. */
 static PyObject *
-serving_text(Serving *self, const char *charset)
+serving_text(CpsServing *self, const char *charset)
 {
     const CpsBuffer *body = &self->request->body;
     PyObject *text = PyUnicode_Decode(body->bytes, (Py_ssize_t)body->length, charset, NULL);
@@ -155,7 +138,7 @@ serving_text(Serving *self, const char *charset)
 
 /* The field of a form that counts; it decides on the class of the event. New, or NULL with an exception set. */
 static PyObject *
-serving_form_data(Serving *self)
+serving_form_data(CpsServing *self)
 {
     CpsState *state = self->server->base.state;
     const CpsBuffer *body = &self->request->body;
@@ -178,7 +161,7 @@ serving_form_data(Serving *self)
 
 /* What the event's data is made of. New (None without a body), or NULL with an exception set. */
 static PyObject *
-serving_data(Serving *self)
+serving_data(CpsServing *self)
 {
     const CpsBuffer *body = &self->request->body;
 
@@ -204,7 +187,7 @@ serving_data(Serving *self)
 
 /* Give it what comes with the request. Returns 0, or -1 with an exception set. */
 static int
-serving_fill_event(Serving *self, PyObject *event, PyObject *queue_name)
+serving_fill_event(CpsServing *self, PyObject *event, PyObject *queue_name)
 {
     CpsState *state = self->server->base.state;
     CpsHttpPart *part = cps_http_part((CpsEvent *)event);
@@ -230,7 +213,7 @@ serving_fill_event(Serving *self, PyObject *event, PyObject *queue_name)
 
 /* New, or NULL with an exception set. */
 static PyObject *
-serving_make_event(Serving *self, PyObject *queue_name)
+serving_make_event(CpsServing *self, PyObject *queue_name)
 {
     CpsState *state = self->server->base.state;
     PyObject *data = serving_data(self), *nothing, *event;
@@ -251,9 +234,8 @@ serving_make_event(Serving *self, PyObject *queue_name)
 
 /* --- sending ------------------------------------------------------------------------------------------------------------------------ */
 
-/* The event goes to the queue, and the exchange waits for it. Returns 0, or -1 with an exception set: it does not wait then. */
-static int
-serving_send(Serving *self, PyObject *event, PyObject *queue)
+int
+cps_serving_send(CpsServing *self, PyObject *event, PyObject *queue)
 {
     CpsHTTPServer *server = self->server;
     CpsHttpExchange *exchange = self->exchange;
@@ -261,7 +243,7 @@ serving_send(Serving *self, PyObject *event, PyObject *queue)
     CpsResponder *responder;
 
     if (exchange->connection == NULL) { /* the client has gone while Python code ran */
-        serving_answer_page(self, 503, NULL, NULL);
+        cps_serving_answer_page(self, 503, NULL, NULL);
         return 0;
     }
     if (cps_responder_add(server, exchange, event, self->accept) < 0) {
@@ -285,7 +267,7 @@ serving_send(Serving *self, PyObject *event, PyObject *queue)
 
 /* The queue of that name. Borrowed, or NULL with ResourceNotFound set. */
 static PyObject *
-serving_find_queue(Serving *self, PyObject *name)
+serving_find_queue(CpsServing *self, PyObject *name)
 {
     CpsHTTPServer *server = self->server;
     PyObject *queue = PyDict_GetItemWithError((PyObject *)server->base.pool->outbound, name);
@@ -300,7 +282,7 @@ serving_find_queue(Serving *self, PyObject *name)
 
 /* What HTTPServer.callback does. Returns 0, or -1 with an exception set, which is the answer. */
 static int
-serving_send_as_event(Serving *self, PyObject *queue_name)
+serving_send_as_event(CpsServing *self, PyObject *queue_name)
 {
     PyObject *queue = Py_XNewRef(serving_find_queue(self, queue_name));
     PyObject *event = queue == NULL ? NULL : serving_make_event(self, queue_name);
@@ -309,7 +291,7 @@ serving_send_as_event(Serving *self, PyObject *queue_name)
     if (event != NULL) {
         cps_log(self->server->base.logger, CPS_LOG_INFO, event, "Received %U request for service %U", self->method,
                 queue_name);
-        status = serving_send(self, event, queue);
+        status = cps_serving_send(self, event, queue);
         Py_DECREF(event);
     }
     Py_XDECREF(queue);
@@ -318,7 +300,7 @@ serving_send_as_event(Serving *self, PyObject *queue_name)
 
 /* The queue that the path names, else the one with the server's name. Borrowed, or NULL with an exception set. */
 static PyObject *
-serving_queue_name(Serving *self)
+serving_queue_name(CpsServing *self)
 {
     PyObject *name =
         self->url_args == NULL ? NULL : PyDict_GetItemWithError(self->url_args, self->server->base.state->names.queue);
@@ -329,19 +311,19 @@ serving_queue_name(Serving *self)
 /* --- callbacks in Python -------------------------------------------------------------------------------------------------------------- */
 
 /* The request that the running fiber serves, or NULL. Borrowed. */
-static Serving *
+static CpsServing *
 serving_current(CpsHTTPServer *server)
 {
     PyObject *fiber = cps_fiber_current();
-    Serving *found = NULL;
+    CpsServing *found = NULL;
 
     if (fiber == NULL) {
         PyErr_Clear();
         return NULL;
     }
     for (CpsLink *link = cps_list_first(&server->calls); link != NULL; link = cps_list_after(&server->calls, link)) {
-        if (CPS_CONTAINER(link, Serving, link)->fiber == fiber) {
-            found = CPS_CONTAINER(link, Serving, link);
+        if (CPS_CONTAINER(link, CpsServing, link)->fiber == fiber) {
+            found = CPS_CONTAINER(link, CpsServing, link);
         }
     }
     Py_DECREF(fiber);
@@ -352,7 +334,7 @@ PyObject *
 cps_httpserver_callback(PyObject *op, PyObject *args, PyObject *kwargs)
 {
     CpsHTTPServer *server = (CpsHTTPServer *)op;
-    Serving *serving = serving_current(server);
+    CpsServing *serving = serving_current(server);
     PyObject *queue_name = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
 
     if (serving == NULL || serving->exchange == NULL) {
@@ -373,7 +355,7 @@ cps_httpserver_callback(PyObject *op, PyObject *args, PyObject *kwargs)
 
 /* What serves the route: a function, a method of that name, or the callback of a subclass. New, or NULL with an exception set. */
 static PyObject *
-serving_callback(Serving *self, const CpsRoute *route)
+serving_callback(CpsServing *self, const CpsRoute *route)
 {
     PyObject *server = (PyObject *)self->server;
 
@@ -386,7 +368,7 @@ serving_callback(Serving *self, const CpsRoute *route)
 /* callback(**url_args): what it returns is the answer, unless it has sent an event. Returns 0, or -1 with an exception set, which is the
  * answer. */
 static int
-serving_call(Serving *self, const CpsRoute *route)
+serving_call(CpsServing *self, const CpsRoute *route)
 {
     PyObject *callback = serving_callback(self, route);
     PyObject *args = callback == NULL ? NULL : PyTuple_New(0);
@@ -415,7 +397,7 @@ serving_call(Serving *self, const CpsRoute *route)
 /* --- a request -------------------------------------------------------------------------------------------------------------------- */
 
 static void
-serving_log(Serving *self)
+serving_log(CpsServing *self)
 {
     CpsLogger *logger = self->server->base.logger;
     PyObject *url;
@@ -434,7 +416,7 @@ serving_log(Serving *self)
 
 /* What is to be known before a route is looked for. Returns 0, or -1 with an exception set, or when it was answered. */
 static int
-serving_begin(Serving *self)
+serving_begin(CpsServing *self)
 {
     const CpsHttpRequest *request = self->request;
     size_t length;
@@ -457,7 +439,7 @@ serving_begin(Serving *self)
     if (self->path == NULL && !PyErr_Occurred()) {
         PyObject *text = PyUnicode_FromString("The path is no UTF-8");
 
-        serving_answer_page(self, 400, text, NULL);
+        cps_serving_answer_page(self, 400, text, NULL);
         Py_XDECREF(text);
     }
     return self->path == NULL ? -1 : 0;
@@ -465,7 +447,7 @@ serving_begin(Serving *self)
 
 /* Find the route; NULL when it was answered, or with an exception set. */
 static const CpsRoute *
-serving_find_route(Serving *self)
+serving_find_route(CpsServing *self)
 {
     const CpsHttpRequest *request = self->request;
     const CpsRoute *route = NULL;
@@ -483,12 +465,11 @@ serving_find_route(Serving *self)
     return status == 200 ? route : NULL;
 }
 
-/* Returns 0, or -1 with an exception set, which is the answer. */
-static int
-serving_run(Serving *self)
+int
+cps_serving_by_routes(CpsServing *self)
 {
     CpsHTTPServer *server = self->server;
-    const CpsRoute *route = serving_begin(self) < 0 ? NULL : serving_find_route(self);
+    const CpsRoute *route = serving_find_route(self);
     PyObject *queue_name;
     const char *peer;
     int port;
@@ -516,7 +497,7 @@ serving_run(Serving *self)
 void
 cps_httpserver_serve(CpsHTTPServer *self, CpsHttpExchange *exchange)
 {
-    Serving *serving = PyMem_Calloc(1, sizeof(*serving));
+    CpsServing *serving = PyMem_Calloc(1, sizeof(*serving));
 
     if (serving == NULL) {
         cps_http_answer_page(exchange, 503, "", 0, NULL);
@@ -526,8 +507,10 @@ cps_httpserver_serve(CpsHTTPServer *self, CpsHttpExchange *exchange)
     serving->exchange = exchange;
     serving->request = exchange->request;
     serving->event_class = self->base.state->types.JSONHttpEvent;
-    if (serving_run(serving) < 0) {
-        serving_answer_exception(serving);
+    if (serving_begin(serving) < 0 || ((const CpsHTTPServerOps *)self->base.ops)->serve(serving) < 0) {
+        if (PyErr_Occurred()) { /* else it was answered */
+            serving_answer_exception(serving);
+        }
     }
     serving_free(serving);
 }

@@ -721,6 +721,7 @@ int
 cps_httpserver_consume(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
 {
     CpsHTTPServer *self = (CpsHTTPServer *)actor;
+    const CpsHTTPServerOps *ops = (const CpsHTTPServerOps *)actor->ops;
     CpsResponder *responder = cps_responder_find(self, event);
     CpsLineage *lineage = ((CpsEvent *)event)->lineage;
     PyObject *accept;
@@ -731,7 +732,7 @@ cps_httpserver_consume(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *ev
                 "Received event response for an unknown event ID. The request might have already received a response");
         return 0;
     }
-    accept = accept_of(self, responder, event);
+    accept = ops->prepare != NULL && ops->prepare(self, event) < 0 ? NULL : accept_of(self, responder, event);
     if (accept == NULL) {
         return -1;
     }

@@ -1,5 +1,5 @@
 /* HTTPServer: requests come in as events, and events that come back are the responses. */
-#include "actors/httpserver.h"
+#include "actors/httpserving.h"
 
 #include "event/event.h"
 #include "loop/worker.h"
@@ -296,6 +296,7 @@ static const CpsHTTPServerOps server_ops = {
             .may_end = true,
             .sends_apart = true,
         },
+    .serve = cps_serving_by_routes,
     .format = cps_httpserver_format,
 };
 

@@ -12,6 +12,7 @@
 #include "net/httpserver.h"
 
 typedef struct CpsHTTPServer CpsHTTPServer;
+typedef struct CpsServing CpsServing; /* actors/httpserving.h */
 
 /* A client that waits for an event to come back. */
 typedef struct {
@@ -32,6 +33,10 @@ typedef struct CpsHttpPort CpsHttpPort;
 
 typedef struct {
     CpsActorOps actor; /* first: an actor's ops pointer is a CpsHTTPServerOps * */
+    /* What becomes of a request. Returns 0, or -1 with an exception set, which is the answer. */
+    int (*serve)(CpsServing *serving);
+    /* Optional: make the event that came back (borrowed) ready to be the response. Returns 0, or -1 with an exception set. */
+    int (*prepare)(CpsHTTPServer *self, PyObject *event);
     /* The body for an event as a str, bytes or None. New, or NULL with an exception set. */
     PyObject *(*format)(CpsHTTPServer *self, PyObject *event);
 } CpsHTTPServerOps;

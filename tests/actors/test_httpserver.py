@@ -201,8 +201,9 @@ def test_204_has_no_body():
         ({"data": {"x": 1}}, '{"data": {"x": 1}}'),
         ({"data": {}}, '{"data": {"data": {}}}'),
         ([], '{"data": []}'),
-        (5, "5"),
-        (True, "true"),
+        ('"s"', '"s"'),
+        ("5", "5"),
+        ("true", "true"),
     ],
 )
 def test_bodies_of_json_events(data, body):
