@@ -1016,6 +1016,7 @@ class Director:
         python_logging: bool | str | None = None,
         stop_timeout: float = 10.0,
         concurrency: int | None = None,
+        processes: int = 1,
     ) -> None: ...
     def register_actor(
         self, actor: type[Actor] | Actor, name: str | None = None, *args: Any, **kwargs: Any
