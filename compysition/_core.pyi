@@ -1100,3 +1100,9 @@ class Director:
         self, source: Any, destinations: Any, *args: Any, **kwargs: Any
     ) -> None: ...
     def isRunning(self) -> bool: ...
+
+# ---- HTTP ----
+
+def _match_routes(
+    config: str | Mapping[str, Any] | None, requests: list[tuple[str, str]], /
+) -> list[tuple[int, str | None, dict[str, Any] | None, str | None]]: ...

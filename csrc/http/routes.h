@@ -16,6 +16,9 @@ typedef struct CpsRoute {
     bool ignore_ctype;
 } CpsRoute;
 
+/* Add the function that tests use. Returns 0, or -1 with an exception set. */
+int cps_routes_setup(PyObject *module, CpsState *state);
+
 CpsRoutes *cps_routes_new(CpsState *state); /* new, or NULL with an exception set */
 void cps_routes_free(CpsRoutes *routes);    /* NULL is fine */
 int cps_routes_traverse(CpsRoutes *routes, visitproc visit, void *arg);
@@ -30,8 +33,8 @@ int cps_routes_configure(CpsRoutes *routes, PyObject *config);
 int cps_routes_add(CpsRoutes *routes, PyObject *path, PyObject *methods, PyObject *callback, PyObject *options);
 
 /* The route of a decoded path without slashes at its end. Returns 200: *route_p (borrowed, until routes are configured anew) and *url_args_p (new
- * dict of the converted wildcards; NULL when there are none); 404; 405: *allow_p (new str: the methods that there are); or -1 with an
- * exception set. HEAD is served by GET. */
+ * dict of the converted wildcards; NULL when there are none); 400 when one cannot be converted ("1.2.3" is no float); 404; 405: *allow_p (new
+ * str: the methods that there are, sorted, "GET,POST"); or -1 with an exception set. HEAD is served by GET. */
 int cps_routes_match(CpsRoutes *routes, const char *method, size_t length, PyObject *path, const CpsRoute **route_p,
                      PyObject **url_args_p, PyObject **allow_p);
 
