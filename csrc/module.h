@@ -73,6 +73,8 @@
     X(PropertiesToXML)                  \
     X(XMLToDict)                        \
     X(HTTPServer)                       \
+    X(WSGI)                             \
+    X(WSGIServer)                       \
     X(BasicAuth)                        \
     X(RESTTranslator)                   \
     X(Director)

@@ -31,7 +31,8 @@ class Customers(BasicAuth):
     passwords = {"alice": "wonderland", "bob": "builder"}
 
     def _authenticate(self, user, password):
-        return self.compare_digest(password, self.passwords.get(user, ""))
+        expected = self.passwords.get(user, "")
+        return self.compare_digest(password, expected) and user in self.passwords
 
 
 class Warehouse(Actor):

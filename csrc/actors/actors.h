@@ -39,6 +39,7 @@ int cps_xmltodict_setup(PyObject *module, CpsState *state);
 int cps_matched_setup(PyObject *module, CpsState *state);
 int cps_join_setup(PyObject *module, CpsState *state);
 int cps_httpserver_setup(PyObject *module, CpsState *state);
+int cps_wsgi_setup(PyObject *module, CpsState *state);
 int cps_basicauth_setup(PyObject *module, CpsState *state);
 int cps_rest_setup(PyObject *module, CpsState *state);
 int cps_xpathmodifier_setup(PyObject *module, CpsState *state);

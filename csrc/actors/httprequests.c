@@ -41,18 +41,20 @@ static void
 serving_answer_exception(CpsServing *self)
 {
     PyObject *error = PyErr_GetRaisedException(); /* new */
+    int code = cps_error_is(self->server->base.state, error, CPS_QUEUE_FULL) ? 503 : 0;
 
-    cps_httpserver_respond_error(self->server, self->exchange, self->event_class, self->accept, error, 0);
+    cps_httpserver_respond_error(self->server, self->exchange, self->event_class, self->accept, error, code);
     self->exchange = NULL;
     Py_DECREF(error);
 }
 
+/* Also for a path of which a part is no number, as the route says it should be: 400. */
 static void
-serving_answer_not_found(CpsServing *self)
+serving_answer_not_found(CpsServing *self, int code)
 {
     PyObject *text = PyUnicode_FromFormat("Not found: %R", self->path);
 
-    cps_serving_answer_page(self, 404, text, NULL);
+    cps_serving_answer_page(self, code, text, NULL);
     Py_XDECREF(text);
 }
 
@@ -211,24 +213,17 @@ serving_fill_event(CpsServing *self, PyObject *event, PyObject *queue_name)
     return 0;
 }
 
-/* New, or NULL with an exception set. */
-static PyObject *
-serving_make_event(CpsServing *self, PyObject *queue_name)
+PyObject *
+cps_serving_make_event(CpsServing *self, PyObject *service, PyObject *data)
 {
-    CpsState *state = self->server->base.state;
-    PyObject *data = serving_data(self), *nothing, *event;
+    PyObject *nothing = PyTuple_New(0);
+    PyObject *event = nothing == NULL ? NULL : self->event_class->tp_new(self->event_class, nothing, NULL);
 
-    if (data == NULL) {
-        return NULL;
-    }
-    nothing = PyTuple_New(0);
-    event = nothing == NULL ? NULL : self->event_class->tp_new(self->event_class, nothing, NULL);
     Py_XDECREF(nothing);
-    if (event != NULL &&
-        (serving_fill_event(self, event, queue_name) < 0 || cps_event_assign_data(state, event, data) < 0)) {
+    if (event != NULL && (serving_fill_event(self, event, service) < 0 ||
+                          cps_event_assign_data(self->server->base.state, event, data) < 0)) {
         Py_CLEAR(event);
     }
-    Py_DECREF(data);
     return event;
 }
 
@@ -285,7 +280,8 @@ static int
 serving_send_as_event(CpsServing *self, PyObject *queue_name)
 {
     PyObject *queue = Py_XNewRef(serving_find_queue(self, queue_name));
-    PyObject *event = queue == NULL ? NULL : serving_make_event(self, queue_name);
+    PyObject *data = queue == NULL ? NULL : serving_data(self);
+    PyObject *event = data == NULL ? NULL : cps_serving_make_event(self, queue_name, data);
     int status = -1;
 
     if (event != NULL) {
@@ -294,6 +290,7 @@ serving_send_as_event(CpsServing *self, PyObject *queue_name)
         status = cps_serving_send(self, event, queue);
         Py_DECREF(event);
     }
+    Py_XDECREF(data);
     Py_XDECREF(queue);
     return status;
 }
@@ -455,8 +452,8 @@ serving_find_route(CpsServing *self)
     int status = cps_routes_match(self->server->routes, cps_slice(request, request->method), request->method.length,
                                   self->path, &route, &self->url_args, &allow);
 
-    if (status == 404) {
-        serving_answer_not_found(self);
+    if (status == 404 || status == 400) {
+        serving_answer_not_found(self, status);
     }
     else if (status == 405) {
         serving_answer_not_allowed(self, allow);
@@ -466,28 +463,34 @@ serving_find_route(CpsServing *self)
 }
 
 int
-cps_serving_by_routes(CpsServing *self)
+cps_serving_read_environment(CpsServing *self)
 {
-    CpsHTTPServer *server = self->server;
-    const CpsRoute *route = serving_find_route(self);
-    PyObject *queue_name;
     const char *peer;
     int port;
+
+    serving_log(self);
+    peer = cps_http_peer(self->exchange, &port);
+    self->environment = cps_http_environ(self->server->environ, self->request, peer, port, self->path, self->url_args);
+    return self->environment == NULL ? -1 : 0;
+}
+
+int
+cps_serving_by_routes(CpsServing *self)
+{
+    const CpsRoute *route = serving_find_route(self);
+    PyObject *queue_name;
 
     if (route == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
-    serving_log(self);
+    self->event_class = class_of_content(self->server->base.state, self->content.kind);
+    if (cps_serving_read_environment(self) < 0) {
+        return -1;
+    }
     if (!serving_check_content(self, route)) {
         return 0;
     }
-    self->event_class = class_of_content(server->base.state, self->content.kind);
-    peer = cps_http_peer(self->exchange, &port);
-    self->environment = cps_http_environ(server->environ, self->request, peer, port, self->path, self->url_args);
-    if (self->environment == NULL) {
-        return -1;
-    }
-    if (route->callback != NULL || server->own_callback) {
+    if (route->callback != NULL || self->server->own_callback) {
         return serving_call(self, route);
     }
     queue_name = serving_queue_name(self);

@@ -591,13 +591,20 @@ respond_with_page(CpsHTTPServer *self, CpsHttpExchange *exchange)
     cps_http_answer_page(exchange, 500, text, sizeof(text) - 1, NULL);
 }
 
+/* Returns 0, or -1 with an exception set. */
 static int
 set_status_code(CpsState *state, PyObject *event, int code)
 {
-    PyObject *status = code == 0 ? Py_NewRef(Py_None) : Py_BuildValue("(is)", code, cps_http_reason(code));
-    int result = status == NULL ? -1 : code == 0 ? 0 : PyObject_SetAttr(event, state->names.status, status);
+    PyObject *status = Py_BuildValue("(is)", code, cps_http_reason(code));
+    PyObject *headers = NULL;
+    int result = status == NULL ? -1 : PyObject_SetAttr(event, state->names.status, status);
 
+    if (result == 0 && code == 503) {
+        headers = Py_BuildValue("{ss}", "Retry-After", "1");
+        result = headers == NULL ? -1 : PyObject_SetAttr(event, state->names.headers, headers);
+    }
     Py_XDECREF(status);
+    Py_XDECREF(headers);
     return result;
 }
 
@@ -620,7 +627,8 @@ cps_httpserver_respond_error(CpsHTTPServer *self, CpsHttpExchange *exchange, PyT
     CpsState *state = self->base.state;
     PyObject *event = error_event(state, class_of_errors(state, event_class, accept), error, NULL);
 
-    if (event == NULL || set_status_code(state, event, code) < 0 || respond_with(self, exchange, event) < 0) {
+    if (event == NULL || (code != 0 && set_status_code(state, event, code) < 0) ||
+        respond_with(self, exchange, event) < 0) {
         respond_with_page(self, exchange);
     }
     Py_XDECREF(event);

@@ -230,21 +230,21 @@ server_again(CpsReady *ready)
 }
 
 /* Requests may have come since it listens. */
-static int
-server_start_source(CpsActor *actor)
+int
+cps_httpserver_start_source(CpsActor *actor)
 {
     cps_httpserver_schedule(server_of(actor));
     return 0;
 }
 
-static bool
-server_runs(const CpsActor *actor, const CpsReady *node)
+bool
+cps_httpserver_runs(const CpsActor *actor, const CpsReady *node)
 {
     return node == &((const CpsHTTPServer *)actor)->ready;
 }
 
-static void
-server_stop_source(CpsActor *actor)
+void
+cps_httpserver_stop_source(CpsActor *actor)
 {
     CpsHTTPServer *self = server_of(actor);
 
@@ -255,8 +255,8 @@ server_stop_source(CpsActor *actor)
 }
 
 /* Several processes are going to serve: they share the port, which is known before they begin. */
-static int
-server_share(CpsActor *actor)
+int
+cps_httpserver_share(CpsActor *actor)
 {
     CpsHTTPServer *self = server_of(actor);
     CpsListenAt at = {.host = PyUnicode_AsUTF8(self->address), .port = self->any_port ? 0 : self->port};
@@ -286,16 +286,7 @@ server_share(CpsActor *actor)
 }
 
 static const CpsHTTPServerOps server_ops = {
-    .actor =
-        {
-            .consume = cps_httpserver_consume,
-            .start_source = server_start_source,
-            .stop_source = server_stop_source,
-            .runs = server_runs,
-            .share = server_share,
-            .may_end = true,
-            .sends_apart = true,
-        },
+    .actor = CPS_HTTPSERVER_ACTOR_OPS,
     .serve = cps_serving_by_routes,
     .format = cps_httpserver_format,
 };
@@ -397,31 +388,43 @@ listen_on(CpsHTTPServer *self, CpsRuntime *rt, CpsTlsContext *context)
     return 0;
 }
 
+/* Returns 0, or -1 with an exception set. */
+static int
+server_listen(CpsHTTPServer *self)
+{
+    CpsRuntime *rt = cps_runtime_get(self->base.state);
+    CpsTlsContext *context = NULL;
+
+    raise_descriptor_limit(self->limits.connections);
+    if (rt == NULL || make_tls(self, &context) < 0) {
+        return -1;
+    }
+    return listen_on(self, rt, context);
+}
+
 static PyObject *
 server_pre_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     CpsHTTPServer *self = (CpsHTTPServer *)op;
-    CpsRuntime *rt = cps_runtime_get(self->base.state);
-    CpsTlsContext *context = NULL;
+    CpsState *state = self->base.state;
 
     if (self->listening != NULL) {
         Py_RETURN_NONE;
     }
     self->end_asked = self->goodbye_asked = self->close_asked = false;
-    self->own_callback =
-        !cps_method_is(Py_TYPE(op), self->base.state->names.callback, _PyCFunction_CAST(cps_httpserver_callback));
-    self->own_format =
-        !cps_method_is(Py_TYPE(op), self->base.state->names.format_response_data, server_format_response_data);
-    raise_descriptor_limit(self->limits.connections);
-    if (rt == NULL || make_tls(self, &context) < 0 || listen_on(self, rt, context) < 0) {
+    self->own_callback = !cps_method_is(Py_TYPE(op), state->names.callback, _PyCFunction_CAST(cps_httpserver_callback));
+    self->own_format = !cps_method_is(Py_TYPE(op), state->names.format_response_data, server_format_response_data);
+    if (!self->no_port && server_listen(self) < 0) {
         return NULL;
     }
-    self->environ = cps_http_environ_base_new(self->base.state, self->address, self->port, context != NULL);
+    self->environ = cps_http_environ_base_new(state, self->address, self->port, self->certfile != Py_None);
     if (self->environ == NULL) {
         server_let_go(self);
         return NULL;
     }
-    cps_log(self->base.logger, CPS_LOG_INFO, NULL, "Serving on %S:%d", self->address, self->port);
+    if (!self->no_port) {
+        cps_log(self->base.logger, CPS_LOG_INFO, NULL, "Serving on %S:%d", self->address, self->port);
+    }
     Py_RETURN_NONE;
 }
 
@@ -698,18 +701,18 @@ server_take_address(CpsHTTPServer *self, PyObject *const *values)
 }
 
 static int
-server_configure(CpsHTTPServer *self, PyObject *const *values, PyObject *args, PyObject *kwargs)
+server_configure(CpsHTTPServer *self, const CpsHTTPServerOps *ops, PyObject *const *values, PyObject *args,
+                 PyObject *kwargs)
 {
-    if (cps_actor_init(&self->base, &server_ops.actor, args, kwargs) < 0 ||
-        cps_actor_set_shape(&self->base, "cloud") < 0 || server_take_limits(self, values) < 0 ||
-        server_take_address(self, values) < 0) {
+    if (cps_actor_init(&self->base, &ops->actor, args, kwargs) < 0 || cps_actor_set_shape(&self->base, "cloud") < 0 ||
+        server_take_limits(self, values) < 0 || server_take_address(self, values) < 0) {
         return -1;
     }
     return cps_routes_configure(self->routes, values[ROUTES_CONFIG] == NULL ? Py_None : values[ROUTES_CONFIG]);
 }
 
-static int
-server_init(PyObject *op, PyObject *args, PyObject *kwargs)
+int
+cps_httpserver_init(PyObject *op, const CpsHTTPServerOps *ops, PyObject *args, PyObject *kwargs)
 {
     PyObject *values[PARAMETERS] = {NULL}; /* borrowed */
     PyObject *rest_args, *rest_kwargs;
@@ -718,10 +721,16 @@ server_init(PyObject *op, PyObject *args, PyObject *kwargs)
     if (cps_bind("HTTPServer", args, kwargs, parameter_names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }
-    status = server_configure((CpsHTTPServer *)op, values, rest_args, rest_kwargs);
+    status = server_configure((CpsHTTPServer *)op, ops, values, rest_args, rest_kwargs);
     Py_DECREF(rest_args);
     Py_DECREF(rest_kwargs);
     return status;
+}
+
+static int
+server_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    return cps_httpserver_init(op, &server_ops, args, kwargs);
 }
 
 static PyObject *
@@ -749,8 +758,8 @@ server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 
 /* --- memory ------------------------------------------------------------------------------------------------------------------------ */
 
-static int
-server_traverse(PyObject *op, visitproc visit, void *arg)
+int
+cps_httpserver_traverse(PyObject *op, visitproc visit, void *arg)
 {
     CpsHTTPServer *self = (CpsHTTPServer *)op;
 
@@ -785,8 +794,8 @@ server_forget_responders(CpsHTTPServer *self)
     }
 }
 
-static int
-server_clear(PyObject *op)
+int
+cps_httpserver_clear(PyObject *op)
 {
     CpsHTTPServer *self = (CpsHTTPServer *)op;
 
@@ -803,13 +812,13 @@ server_clear(PyObject *op)
     return cps_actor_clear(op);
 }
 
-static void
-server_dealloc(PyObject *op)
+void
+cps_httpserver_dealloc(PyObject *op)
 {
     CpsHTTPServer *self = (CpsHTTPServer *)op;
 
     PyObject_GC_UnTrack(op);
-    (void)server_clear(op);
+    (void)cps_httpserver_clear(op);
     if (self->reserved >= 0) {
         close(self->reserved);
     }
@@ -868,11 +877,11 @@ static PyMethodDef server_methods[] = {
 };
 
 static PyType_Slot server_slots[] = {
-    {Py_tp_doc, (void *)server_doc}, {Py_tp_new, server_new},
-    {Py_tp_init, server_init},       {Py_tp_traverse, server_traverse},
-    {Py_tp_clear, server_clear},     {Py_tp_dealloc, server_dealloc},
-    {Py_tp_methods, server_methods}, {Py_tp_members, server_members},
-    {Py_tp_getset, server_getset},   {0, NULL},
+    {Py_tp_doc, (void *)server_doc},     {Py_tp_new, server_new},
+    {Py_tp_init, server_init},           {Py_tp_traverse, cps_httpserver_traverse},
+    {Py_tp_clear, cps_httpserver_clear}, {Py_tp_dealloc, cps_httpserver_dealloc},
+    {Py_tp_methods, server_methods},     {Py_tp_members, server_members},
+    {Py_tp_getset, server_getset},       {0, NULL},
 };
 
 static PyType_Spec server_spec = {

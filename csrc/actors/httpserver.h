@@ -47,6 +47,7 @@ struct CpsHTTPServer {
     int port;                               /* as given, or the one that was bound when that was 0 */
     bool any_port;                          /* it was given as 0 */
     int reserved;                           /* descriptor that holds the port for several processes; or -1 */
+    bool no_port;                           /* it does not listen, but is called as a WSGI application */
     bool share_port;                        /* other processes listen there, too */
     CpsRoutes *routes;                      /* owned */
     CpsHttpEnvironBase *environ;            /* owned; while it listens */

@@ -24,11 +24,40 @@ struct CpsServing {
 /* Answer with a page; `text` (borrowed) may be NULL. */
 void cps_serving_answer_page(CpsServing *self, int code, PyObject *text, const char *field);
 
+/* Log the request, and make its environment. Returns 0, or -1 with an exception set. */
+int cps_serving_read_environment(CpsServing *self);
+
+/* An event of self->event_class with what comes with the request, and the data. New, or NULL with an exception set. */
+PyObject *cps_serving_make_event(CpsServing *self, PyObject *service, PyObject *data);
+
 /* The event goes to the queue, and the exchange waits for it. Returns 0, or -1 with an exception set: it does not wait then. */
 int cps_serving_send(CpsServing *self, PyObject *event, PyObject *queue);
 
 /* What HTTPServer does with a request: find its route, and there a callback or a queue. Returns 0, or -1 with an exception set, which is the
  * answer. */
 int cps_serving_by_routes(CpsServing *self);
+
+/* What the tables of the kinds of HTTPServer begin with. */
+#define CPS_HTTPSERVER_ACTOR_OPS                     \
+    {                                                \
+        .consume = cps_httpserver_consume,           \
+        .start_source = cps_httpserver_start_source, \
+        .stop_source = cps_httpserver_stop_source,   \
+        .runs = cps_httpserver_runs,                 \
+        .share = cps_httpserver_share,               \
+        .may_end = true,                             \
+        .sends_apart = true,                         \
+    }
+
+int cps_httpserver_start_source(CpsActor *actor);
+void cps_httpserver_stop_source(CpsActor *actor);
+bool cps_httpserver_runs(const CpsActor *actor, const CpsReady *node);
+int cps_httpserver_share(CpsActor *actor);
+
+/* A whole tp_init with the parameters of HTTPServer; and further slots. */
+int cps_httpserver_init(PyObject *op, const CpsHTTPServerOps *ops, PyObject *args, PyObject *kwargs);
+int cps_httpserver_traverse(PyObject *op, visitproc visit, void *arg);
+int cps_httpserver_clear(PyObject *op);
+void cps_httpserver_dealloc(PyObject *op);
 
 #endif

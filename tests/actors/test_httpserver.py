@@ -488,6 +488,27 @@ def test_a_full_queue_holds_requests_back_and_loses_none():
         )
 
 
+def test_a_full_queue_that_refuses_is_a_503():
+    def connect(director, http, service):
+        director.register_actor(service)
+        director.connect_queue((http, "slow"), service, on_full="fail")
+        director.connect_queue(service, http)
+
+    statuses = []
+    with serving(Slow("slow", 0.2, concurrency=1), connect=connect, size=1) as server:
+
+        def post():
+            status, headers, _ = server.request("POST", "/slow", b"{}")
+            statuses.append((status, headers["Retry-After"]))
+
+        threads = [threading.Thread(target=post) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert set(statuses) == {(200, None), (503, "1")}
+
+
 def test_too_many_connections():
     with serving(Forward("echo"), max_connections=2) as server:
         kept = [server.connect() for _ in range(2)]

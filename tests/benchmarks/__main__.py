@@ -38,6 +38,10 @@ MEASURES = {
     "xml_router:xpath_router": ("native",),
     "xml_pipeline:one_core": ("native",),
     "xml_pipeline:two_cores": ("native",),
+    "http_server:requests": ("native",),
+    "http_server:latency": ("native",),
+    "http_server:xslt": ("native",),
+    "http_server:idle": ("native",),
     "soak:soak": ("native",),
 }
 
