@@ -962,10 +962,36 @@ class HTTPServer(Actor):
         **kwargs: Any,
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> list[bytes]: ...
+    def _exchange(self, request: bytes, /) -> bytes: ...
     def callback(self, queue: str | None = None, *args: Any, **kwargs: Any) -> Any: ...
     def pre_hook(self) -> None: ...
     def post_hook(self) -> None: ...
     def format_response_data(self, event: Any, /) -> str | bytes | None: ...
+
+@disjoint_base
+class WSGI(HTTPServer):
+    base_path: str
+    key: str
+    def __init__(
+        self,
+        name: str,
+        base_path: str = "/",
+        address: str = "0.0.0.0",
+        port: int = 8080,
+        keyfile: _Path | None = None,
+        certfile: _Path | None = None,
+        delimiter: object = None,
+        key: str | None = None,
+        run_server: bool = False,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+class WSGIServer(WSGI): ...
 
 class BasicAuth(Actor):
     realm: str

@@ -90,7 +90,7 @@ def serving(*services, cls=HTTPServer, connect=wire, log_level=100, size=500, **
     ``connect``: another way of wiring (director, http, *services).
     """
     director = quiet_director(log_level=log_level, size=size)
-    http = director.register_actor(cls, "http", "127.0.0.1", 0, **options)
+    http = director.register_actor(cls, "http", address="127.0.0.1", port=0, **options)
     server = Serving(director, http)
     if log_level != 100:
         server.log = director.register_log_actor(Collect, "log").data

@@ -40,6 +40,7 @@ from compysition.actors.rest import RESTTranslator
 from compysition.actors.stdout import STDOUT
 from compysition.actors.testevent import TestEvent
 from compysition.actors.transformer import Transformer
+from compysition.actors.wsgi import WSGI, WSGIServer
 from compysition.actors.xmlfilter import XMLFilter
 from compysition.actors.xmlmatcher import XMLMatcher
 from compysition.actors.xmltodict import XMLToDict
@@ -51,6 +52,7 @@ HTTPJSONEventAttributeModifier = HTTPJSONAttributeModifier  # its name in 1.1
 
 __all__ = [
     "STDOUT",
+    "WSGI",
     "XSD",
     "XSLT",
     "BasicAuth",
@@ -88,6 +90,7 @@ __all__ = [
     "SimpleRouter",
     "TestEvent",
     "Transformer",
+    "WSGIServer",
     "XMLEventJoin",
     "XMLFilter",
     "XMLMatcher",

@@ -237,7 +237,7 @@ cps_serving_send(CpsServing *self, PyObject *event, PyObject *queue)
     bool had_room = cps_list_empty(&server->base.pending);
     CpsResponder *responder;
 
-    if (exchange->connection == NULL) { /* the client has gone while Python code ran */
+    if (cps_http_is_gone(exchange)) { /* while Python code ran */
         cps_serving_answer_page(self, 503, NULL, NULL);
         return 0;
     }

@@ -127,13 +127,25 @@ server_answer_the_rest(CpsHTTPServer *self)
     }
 }
 
+/* The next request, by a call or over the wire. Held; NULL when there is none. */
+static CpsHttpExchange *
+server_next(CpsHTTPServer *self)
+{
+    CpsLink *link = cps_list_pop(&self->local);
+
+    if (link != NULL) {
+        return CPS_CONTAINER(link, CpsHttpExchange, user_link);
+    }
+    return self->listening == NULL ? NULL : cps_http_next(&self->listening->http);
+}
+
 static void
-server_refuse_requests(CpsHttpServer *http)
+server_refuse_requests(CpsHTTPServer *self)
 {
     static const char text[] = "The server is stopping";
     CpsHttpExchange *exchange;
 
-    while ((exchange = cps_http_next(http)) != NULL) {
+    while ((exchange = server_next(self)) != NULL) {
         cps_http_answer_page(exchange, 503, text, sizeof(text) - 1, NULL);
     }
 }
@@ -158,11 +170,11 @@ server_let_go(CpsHTTPServer *self)
 static void
 server_end(CpsHTTPServer *self)
 {
-    if (self->end_asked) {
+    if (self->end_asked && self->listening != NULL) {
         cps_http_server_end(&self->listening->http);
     }
     if (self->goodbye_asked) {
-        server_refuse_requests(&self->listening->http);
+        server_refuse_requests(self);
         server_answer_the_rest(self);
     }
     if (self->close_asked) {
@@ -170,19 +182,19 @@ server_end(CpsHTTPServer *self)
     }
 }
 
-/* Returns whether all requests that have come were served: else there is more. */
-static bool
+/* Serve requests for a slice; what is left has its turn again. */
+static void
 server_serve(CpsHTTPServer *self, CpsRuntime *rt, CpsWorker *worker)
 {
     CpsHttpExchange *exchange;
 
-    while (self->listening != NULL && (exchange = cps_http_next(&self->listening->http)) != NULL) {
+    while (self->environ != NULL && (exchange = server_next(self)) != NULL) {
         cps_httpserver_serve(self, exchange);
         if (cps_slice_spent(rt) || !cps_worker_may_go_on(rt, worker)) {
-            return false;
+            cps_httpserver_schedule(self);
+            break;
         }
     }
-    return true;
 }
 
 static void
@@ -190,20 +202,14 @@ server_work(CpsHTTPServer *self, CpsRuntime *rt)
 {
     CpsResponder *responder;
 
-    if (self->listening == NULL) {
-        return;
+    if (self->listening != NULL) {
+        cps_responders_drop_gone(self, &self->listening->http);
     }
-    cps_responders_drop_gone(self, &self->listening->http);
     server_end(self);
-    if (self->listening == NULL) {
-        return;
-    }
     while ((responder = cps_responders_next_ended(self)) != NULL) {
         cps_httpserver_give_up(self, responder, 500);
     }
-    if (!server_serve(self, rt, rt->running)) {
-        cps_httpserver_schedule(self);
-    }
+    server_serve(self, rt, rt->running);
     while ((responder = cps_responders_next_late(self)) != NULL) {
         cps_httpserver_give_up(self, responder, 504);
     }
@@ -248,7 +254,7 @@ cps_httpserver_stop_source(CpsActor *actor)
 {
     CpsHTTPServer *self = server_of(actor);
 
-    if (self->listening != NULL && !self->end_asked) {
+    if (self->environ != NULL && !self->end_asked) {
         self->end_asked = true;
         cps_httpserver_schedule(self);
     }
@@ -408,7 +414,7 @@ server_pre_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
     CpsHTTPServer *self = (CpsHTTPServer *)op;
     CpsState *state = self->base.state;
 
-    if (self->listening != NULL) {
+    if (self->environ != NULL) {
         Py_RETURN_NONE;
     }
     self->end_asked = self->goodbye_asked = self->close_asked = false;
@@ -433,14 +439,14 @@ answers_are_out(void *context)
 {
     CpsHTTPServer *self = context;
 
-    return self->listening == NULL ||
-           (self->base.running == 0 && self->responders.count == 0 && cps_http_server_at_rest(&self->listening->http));
+    return self->base.running == 0 && self->responders.count == 0 && cps_list_empty(&self->local) &&
+           (self->listening == NULL || cps_http_server_at_rest(&self->listening->http));
 }
 
 static bool
 has_closed(void *context)
 {
-    return ((CpsHTTPServer *)context)->listening == NULL;
+    return ((CpsHTTPServer *)context)->environ == NULL;
 }
 
 /* Have the node do what was asked for, and wait until `test` holds, at most `seconds`. Returns 0, or -1 with an exception set. */
@@ -470,18 +476,16 @@ static PyObject *
 server_post_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     CpsHTTPServer *self = (CpsHTTPServer *)op;
-    int status;
+    bool listened = self->listening != NULL;
+    int status = 0;
 
-    if (self->listening == NULL) {
-        Py_RETURN_NONE;
+    if (self->base.rt != NULL && !self->base.rt->abandoned && self->environ != NULL) {
+        status = server_close(self);
     }
-    if (self->base.rt == NULL) {
-        server_let_go(self); /* it never started: another actor's start failed */
-        Py_RETURN_NONE;
+    server_let_go(self); /* also when it never started, because another actor's start failed */
+    if (listened) {
+        cps_log(self->base.logger, CPS_LOG_INFO, NULL, "Stopped serving");
     }
-    status = self->base.rt->abandoned ? 0 : server_close(self);
-    server_let_go(self);
-    cps_log(self->base.logger, CPS_LOG_INFO, NULL, "Stopped serving");
     return status < 0 ? NULL : Py_NewRef(Py_None);
 }
 
@@ -746,6 +750,7 @@ server_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     cps_list_init(&self->ended);
     cps_list_init(&self->watchers);
     cps_list_init(&self->calls);
+    cps_list_init(&self->local);
     self->reserved = -1;
     self->ready.run = server_run;
     self->ready.again = server_again;
@@ -868,6 +873,8 @@ static PyMethodDef server_methods[] = {
                "routes, may return the answer instead: str, bytes, dict (as JSON), None, an event, or an iterable of "
                "str or bytes.\n"
                "Raises ResourceNotFound when there is no such queue, RuntimeError when no request is being served.")},
+    {"_exchange", cps_httpserver_exchange, METH_O,
+     PyDoc_STR("_exchange($self, request, /)\n--\n\nServe a request given as bytes; waits for the response, bytes.")},
     {"pre_hook", server_pre_hook, METH_NOARGS, PyDoc_STR("pre_hook($self, /)\n--\n\nListen.")},
     {"post_hook", server_post_hook, METH_NOARGS,
      PyDoc_STR("post_hook($self, /)\n--\n\nAnswer who still waits with 503, and close.")},
@@ -877,11 +884,17 @@ static PyMethodDef server_methods[] = {
 };
 
 static PyType_Slot server_slots[] = {
-    {Py_tp_doc, (void *)server_doc},     {Py_tp_new, server_new},
-    {Py_tp_init, server_init},           {Py_tp_traverse, cps_httpserver_traverse},
-    {Py_tp_clear, cps_httpserver_clear}, {Py_tp_dealloc, cps_httpserver_dealloc},
-    {Py_tp_methods, server_methods},     {Py_tp_members, server_members},
-    {Py_tp_getset, server_getset},       {0, NULL},
+    {Py_tp_doc, (void *)server_doc},
+    {Py_tp_call, cps_httpserver_call},
+    {Py_tp_new, server_new},
+    {Py_tp_init, server_init},
+    {Py_tp_traverse, cps_httpserver_traverse},
+    {Py_tp_clear, cps_httpserver_clear},
+    {Py_tp_dealloc, cps_httpserver_dealloc},
+    {Py_tp_methods, server_methods},
+    {Py_tp_members, server_members},
+    {Py_tp_getset, server_getset},
+    {0, NULL},
 };
 
 static PyType_Spec server_spec = {

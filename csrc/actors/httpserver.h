@@ -62,6 +62,7 @@ struct CpsHTTPServer {
     CpsList order;    /* CpsResponder.order_link, the earliest deadline first */
     CpsList ended;    /* CpsResponder.ended_link: no answer will come */
     CpsList calls;    /* requests that Python code serves; see httprequests.c */
+    CpsList local;    /* CpsHttpExchange.user_link: requests that came by no connection; see httplocal.c */
     CpsList watchers; /* CpsWait of those who wait for a change */
     CpsTimer *timer;  /* for the first deadline; or NULL */
 };
@@ -97,6 +98,14 @@ void cps_httpserver_serve(CpsHTTPServer *self, CpsHttpExchange *exchange);
 
 /* HTTPServer.callback: serve the request that the caller was called for as usual. */
 PyObject *cps_httpserver_callback(PyObject *op, PyObject *args, PyObject *kwargs);
+
+/* --- httplocal.c ----------------------------------------------------------------------------------------------------------- */
+
+/* HTTPServer._exchange: serve a request that is given as bytes; blocks until it is answered. New bytes, or NULL with an exception set. */
+PyObject *cps_httpserver_exchange(PyObject *op, PyObject *request);
+
+/* HTTPServer.__call__: as a WSGI application. */
+PyObject *cps_httpserver_call(PyObject *op, PyObject *args, PyObject *kwargs);
 
 /* --- httpresponses.c -------------------------------------------------------------------------------------------------------- */
 

@@ -250,6 +250,21 @@ cps_http_next_gone(CpsHttpServer *server)
     return link == NULL ? NULL : CPS_CONTAINER(link, CpsHttpExchange, user_link);
 }
 
+CpsHttpExchange *
+cps_http_exchange_new(CpsHttpRequest *request)
+{
+    CpsHttpExchange *exchange = calloc(1, sizeof(*exchange));
+
+    if (exchange == NULL) {
+        cps_http_request_free(request);
+        return NULL;
+    }
+    exchange->request = request;
+    exchange->received_ns = uv_hrtime();
+    exchange->held = true;
+    return exchange;
+}
+
 void
 cps_http_answer(CpsHttpExchange *exchange, CpsBuffer *response, bool close)
 {
@@ -257,6 +272,9 @@ cps_http_answer(CpsHttpExchange *exchange, CpsBuffer *response, bool close)
 
     exchange->held = false;
     if (connection == NULL) {
+        if (exchange->deliver != NULL) {
+            exchange->deliver(exchange, response);
+        }
         cps_buffer_free(response);
         cps_http_exchange_free(exchange);
         return;

@@ -36,6 +36,9 @@ typedef struct CpsHttpExchange {
     CpsHttpConnection *connection; /* borrowed; NULL: the client has gone */
     CpsHttpRequest *request;       /* owned; NULL when there was none that could be read */
     CpsBuffer response;
+    /* For one that came by no connection: gets the response, which it takes. The exchange is freed after that. */
+    void (*deliver)(struct CpsHttpExchange *exchange, CpsBuffer *response);
+    void *target;         /* its own */
     void *user;           /* the user's own; NULL at first */
     uint64_t received_ns; /* uv_hrtime */
     bool held;            /* by the user */
@@ -76,6 +79,16 @@ CpsHttpExchange *cps_http_next(CpsHttpServer *server);
 
 /* The next one whose client has gone meanwhile; the user lets go of it by cps_http_answer. */
 CpsHttpExchange *cps_http_next_gone(CpsHttpServer *server);
+
+/* An exchange for a request (taken) that came by no connection; held by its user. NULL when out of memory. */
+CpsHttpExchange *cps_http_exchange_new(CpsHttpRequest *request);
+
+/* Whether nobody waits for the answer any more. */
+static inline bool
+cps_http_is_gone(const CpsHttpExchange *exchange)
+{
+    return exchange->connection == NULL && exchange->deliver == NULL;
+}
 
 /* Answer it, once, with a whole response, which is taken; `close` ends the connection afterwards. When the client has gone the response is
  * thrown away. The exchange is not the user's any more. */
