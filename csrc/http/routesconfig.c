@@ -76,6 +76,15 @@ settle_placeholders(PyObject *path)
 
 /* ---- paths ---- */
 
+/* An exception is set because an id cannot be looked up: make it SetupError. */
+static void
+raise_bad_id(CpsState *state, const char *field, PyObject *id)
+{
+    if (PyErr_ExceptionMatches(PyExc_TypeError)) {
+        cps_raise_from(state, CPS_SETUP_ERROR, "The '%s' of a route cannot be %R", field, id);
+    }
+}
+
 /* route[field]; NULL when it is missing, None or an empty text or list: without an exception. Borrowed. */
 static PyObject *
 field_of(PyObject *route, const char *field)
@@ -115,10 +124,16 @@ base_of(const Config *config, PyObject *route, PyObject **base_p)
         return 0;
     }
     *base_p = PyDict_GetItemWithError(config->ids, id);
-    if (*base_p == NULL && !PyErr_Occurred()) {
+    if (*base_p != NULL) {
+        return 1;
+    }
+    if (PyErr_Occurred()) {
+        raise_bad_id(config->state, "base_path", id);
+    }
+    else {
         PyErr_Format(PyExc_KeyError, "Base path '%S' doesn't reference a defined path ID", id);
     }
-    return *base_p == NULL ? -1 : 1;
+    return -1;
 }
 
 /* The path of a route, behind those of all that it extends. New, or NULL with an exception set. */
@@ -202,6 +217,7 @@ read_ids(Config *config)
         }
         id = field_of(route, "id");
         if (id != NULL && PyDict_SetItem(config->ids, id, route) < 0) {
+            raise_bad_id(config->state, "id", id);
             return -1;
         }
     }
