@@ -152,6 +152,8 @@ def call(application, method="GET", path="/", body=b"", **environ):
     environ = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,
+        "SCRIPT_NAME": "",
+        "QUERY_STRING": "",
         "wsgi.input": io.BytesIO(body),
         **environ,
     }
