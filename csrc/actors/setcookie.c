@@ -2,6 +2,7 @@
 #include "actors/actors.h"
 
 #include "event/event.h"
+#include "http/date.h"
 
 #include <string.h>
 #include <time.h>
@@ -16,28 +17,6 @@ typedef struct {
 } CpsSetCookie;
 
 /* --- the text ----------------------------------------------------------------------------------------------------------------- */
-
-enum { DATE_SIZE = sizeof("Thu, 01 Jan 1970 00:00:00 GMT") };
-
-/* Seconds since the epoch as a date of HTTP (RFC 9110), whatever the locale. Returns 0, or -1 with ValueError set. */
-static int
-cookie_date(double seconds, char date[DATE_SIZE])
-{
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t when = (time_t)seconds;
-    struct tm parts;
-
-    if (!(seconds >= 0 && seconds < 253402300800.0) || gmtime_r(&when, &parts) == NULL) { /* the year 10000 */
-        PyErr_SetString(PyExc_ValueError, "the cookie's expiry is out of range");
-        return -1;
-    }
-    (void)snprintf(date, DATE_SIZE, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
-                   days + (size_t)3 * (unsigned)parts.tm_wday, (unsigned)parts.tm_mday % 100,
-                   months + (size_t)3 * (unsigned)parts.tm_mon, (unsigned)(parts.tm_year + 1900) % 10000,
-                   (unsigned)parts.tm_hour % 100, (unsigned)parts.tm_min % 100, (unsigned)parts.tm_sec % 100);
-    return 0;
-}
 
 /* Whether all characters are among those of a token (RFC 9110). */
 static bool
@@ -109,11 +88,16 @@ cookie_check(PyObject *key, PyObject *path)
 static PyObject *
 cookie_format(PyObject *key, PyObject *value, PyObject *path, double expiry)
 {
-    char date[DATE_SIZE];
+    char date[CPS_HTTP_DATE_SIZE];
     const char *raw = PyUnicode_AsUTF8(value);
+    double end = (double)time(NULL) + expiry;
     PyObject *quoted, *text;
 
-    if (raw == NULL || cookie_check(key, path) < 0 || cookie_date((double)time(NULL) + expiry, date) < 0) {
+    if (raw == NULL || cookie_check(key, path) < 0) {
+        return NULL;
+    }
+    if (!(end >= 0 && end < 1e12) || cps_http_date((time_t)end, date) < 0) {
+        PyErr_SetString(PyExc_ValueError, "the cookie's expiry is out of range");
         return NULL;
     }
     quoted = cookie_quote(raw);

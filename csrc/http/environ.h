@@ -17,7 +17,7 @@ void cps_http_environ_base_free(CpsHttpEnvironBase *base); /* NULL is fine */
 PyObject *cps_http_environ_path(const CpsHttpRequest *request);
 
 /* The environment. `peer` and `port` are the client's; `url_args` (a dict) may be NULL. New dict, or NULL with an exception set. */
-PyObject *cps_http_environ(const CpsHttpEnvironBase *base, const CpsHttpRequest *request, const char *peer, int port,
+PyObject *cps_http_environ(CpsHttpEnvironBase *base, const CpsHttpRequest *request, const char *peer, int port,
                            PyObject *path, PyObject *url_args);
 
 /* The URL of the request as far as it is known, for log lines. New str, or NULL with an exception set. */

@@ -1,9 +1,10 @@
 #include "net/httpresponse.h"
 
+#include "http/date.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
-#include <time.h>
 
 static const struct {
     int code;
@@ -138,34 +139,12 @@ cps_http_put_field(CpsBuffer *out, const char *name, size_t name_length, const c
     return put_text(out, "\r\n");
 }
 
-/* --- the date ------------------------------------------------------------------------------------------------------------ */
-
-enum { DATE_BYTES = sizeof("Thu, 01 Jan 1970 00:00:00 GMT") };
-
-/* Now as an HTTP date (RFC 9110, 5.6.7), made once a second and thread: strftime() would follow the locale. */
-static const char *
-http_date(void)
-{
-    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    static _Thread_local char text[DATE_BYTES + 16]; /* years of more digits have their place */
-    static _Thread_local time_t made;
-    time_t now = time(NULL);
-    struct tm parts;
-
-    if (now != made && gmtime_r(&now, &parts) != NULL) {
-        snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[parts.tm_wday], parts.tm_mday,
-                 months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min, parts.tm_sec);
-        made = now;
-    }
-    return text;
-}
+/* --- the end of the head --- */
 
 int
 cps_http_put_end(CpsBuffer *out, const CpsHttpEnd *end)
 {
-    if (put_text(out, "Date: ") < 0 || put_text(out, http_date()) < 0 ||
+    if (put_text(out, "Date: ") < 0 || put_text(out, cps_http_date_now()) < 0 ||
         put_text(out, "\r\nServer: compysition\r\n") < 0) {
         return -1;
     }
