@@ -24,7 +24,9 @@ cps_http_field_kind(const char *name, size_t length)
 
     if (length < sizeof(by_length) / sizeof(by_length[0])) {
         for (int index = 0; index < 2 && by_length[length][index].name != NULL; index++) {
-            if (strncasecmp(name, by_length[length][index].name, length) == 0) {
+            const char *known = by_length[length][index].name;
+
+            if ((name[0] | 0x20) == known[0] && strncasecmp(name, known, length) == 0) {
                 return by_length[length][index].kind;
             }
         }
@@ -37,9 +39,7 @@ static int32_t
 next_field(const CpsHttpRequest *request, CpsKnownField kind, int32_t index)
 {
     for (index++; index < (int32_t)request->field_count; index++) {
-        CpsSlice name = request->fields[index].name;
-
-        if (cps_http_field_kind(cps_slice(request, name), name.length) == kind) {
+        if (request->fields[index].kind == kind) {
             return index;
         }
     }

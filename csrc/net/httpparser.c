@@ -80,7 +80,7 @@ on_header_field(llhttp_t *llhttp, const char *at, size_t length)
     if (kind != CPS_FIELD_OTHER && request->known[kind] < 0) {
         request->known[kind] = (int32_t)request->field_count;
     }
-    request->fields[request->field_count++] = (CpsHttpField){.name = slice_of(request, at, length)};
+    request->fields[request->field_count++] = (CpsHttpField){.name = slice_of(request, at, length), .kind = kind};
     return 0;
 }
 
@@ -159,6 +159,13 @@ static const llhttp_settings_t settings = {
 static void
 refuse_error(CpsHttpParser *parser)
 {
+    const int32_t *known = parser->request->known;
+
+    if (parser->section == SECTION_HEAD && known[CPS_FIELD_CONTENT_LENGTH] >= 0 &&
+        known[CPS_FIELD_TRANSFER_ENCODING] >= 0) {
+        refuse(parser, 400, "Content-Length beside Transfer-Encoding");
+        return;
+    }
     switch (llhttp_get_errno(&parser->llhttp)) {
     case HPE_INVALID_METHOD:
     case HPE_INVALID_CONSTANT: /* one of RTSP's */
@@ -222,7 +229,6 @@ read_blank(CpsHttpParser *parser, const char *bytes, size_t length)
         refuse(parser, 507, "out of memory");
         return used;
     }
-    llhttp_reset(&parser->llhttp);
     parser->section = SECTION_HEAD;
     return used;
 }
@@ -351,9 +357,9 @@ finish_head(CpsHttpParser *parser)
     parser->lines = 0;
 }
 
-/* Check the line of the head that `length` new bytes belong to, `ended` when they complete it. */
+/* Check the last line of the head, which may have ended. */
 static void
-check_head_line(CpsHttpParser *parser, size_t length, bool ended)
+check_head_line(CpsHttpParser *parser, bool ended)
 {
     CpsBuffer *head = &parser->request->head;
     Line line = {head->bytes + parser->line_start, head->length - parser->line_start};
@@ -384,8 +390,9 @@ check_head_line(CpsHttpParser *parser, size_t length, bool ended)
     }
 }
 
+/* Take one line, or a part of it. */
 static size_t
-read_head(CpsHttpParser *parser, const char *bytes, size_t length)
+read_head_line(CpsHttpParser *parser, const char *bytes, size_t length)
 {
     CpsBuffer *head = &parser->request->head;
     size_t room = parser->limits->head_bytes - head->length;
@@ -400,11 +407,22 @@ read_head(CpsHttpParser *parser, const char *bytes, size_t length)
         refuse(parser, 507, "out of memory");
         return count;
     }
-    check_head_line(parser, count, fits && end != NULL);
+    check_head_line(parser, fits && end != NULL);
     if (!fits) {
         refuse(parser, 431, "long head");
     }
     return count;
+}
+
+static size_t
+read_head(CpsHttpParser *parser, const char *bytes, size_t length)
+{
+    size_t used = 0;
+
+    while (used < length && parser->section == SECTION_HEAD) {
+        used += read_head_line(parser, bytes + used, length - used);
+    }
+    return used;
 }
 
 /* ---- the body ---- */

@@ -12,11 +12,6 @@ typedef struct {
     uint32_t start, length;
 } CpsSlice;
 
-typedef struct {
-    CpsSlice name;  /* as sent */
-    CpsSlice value; /* without white space at its ends; lines folded into one are refused before */
-} CpsHttpField;
-
 /* Headers by number, so that the usual ones are found without comparing names. */
 typedef enum {
     CPS_FIELD_HOST,
@@ -28,6 +23,12 @@ typedef enum {
     CPS_FIELD_ACCEPT,
     CPS_FIELD_OTHER, /* and how many known ones there are */
 } CpsKnownField;
+
+typedef struct {
+    CpsSlice name;  /* as sent */
+    CpsSlice value; /* without white space at its ends; lines folded into one are refused before */
+    CpsKnownField kind;
+} CpsHttpField;
 
 typedef struct CpsHttpRequest {
     CpsBuffer head; /* request line and headers as sent */
