@@ -210,6 +210,8 @@ serving_fill_event(CpsServing *self, PyObject *event, PyObject *queue_name)
             return -1;
         }
     }
+    Py_CLEAR(self->environment); /* what only the event has is shared with its copies */
+    Py_CLEAR(self->url_args);
     return 0;
 }
 
@@ -279,19 +281,21 @@ serving_find_queue(CpsServing *self, PyObject *name)
 static int
 serving_send_as_event(CpsServing *self, PyObject *queue_name)
 {
-    PyObject *queue = Py_XNewRef(serving_find_queue(self, queue_name));
+    PyObject *name = Py_NewRef(queue_name); /* the making of the event lets go of the wildcards */
+    PyObject *queue = Py_XNewRef(serving_find_queue(self, name));
     PyObject *data = queue == NULL ? NULL : serving_data(self);
-    PyObject *event = data == NULL ? NULL : cps_serving_make_event(self, queue_name, data);
+    PyObject *event = data == NULL ? NULL : cps_serving_make_event(self, name, data);
     int status = -1;
 
     if (event != NULL) {
         cps_log(self->server->base.logger, CPS_LOG_INFO, event, "Received %U request for service %U", self->method,
-                queue_name);
+                name);
         status = cps_serving_send(self, event, queue);
         Py_DECREF(event);
     }
     Py_XDECREF(data);
     Py_XDECREF(queue);
+    Py_DECREF(name);
     return status;
 }
 

@@ -128,37 +128,38 @@ wsgi_environment(CpsServing *serving)
     return environment;
 }
 
-/* event.<key>. Returns 0, or -1 with an exception set. */
-static int
-wsgi_set_own(CpsServing *serving, PyObject *event)
+/* event.<key>. New, or NULL with an exception set. */
+static PyObject *
+wsgi_own(CpsServing *serving)
 {
     PyObject *environment = wsgi_environment(serving);
     PyObject *own = environment == NULL ? NULL
                                         : Py_BuildValue("{sO,ss,s[(ss)]}", "environment", environment, "status",
                                                         "200 OK", "http", "Content-Type", "text/html");
-    int status = own == NULL ? -1 : PyObject_SetAttr(event, wsgi_of(serving->server)->key, own);
 
     Py_XDECREF(environment);
-    Py_XDECREF(own);
-    return status;
+    return own;
 }
 
 /* Send the request as an event of that service. Returns 0, or -1 with an exception set. */
 static int
 wsgi_send(CpsServing *serving, PyObject *service, PyObject *queue)
 {
-    CpsState *state = serving->server->base.state;
-    PyObject *data, *event;
+    CpsHTTPServer *server = serving->server;
+    PyObject *own = wsgi_own(serving);
+    PyObject *data = own == NULL ? NULL : wsgi_data(serving), *event = NULL;
     int status = -1;
 
-    serving->event_class = state->types.HttpEvent;
-    data = wsgi_data(serving);
-    event = data == NULL ? NULL : cps_serving_make_event(serving, service, data);
-    if (event != NULL && wsgi_set_own(serving, event) == 0) {
-        cps_log(serving->server->base.logger, CPS_LOG_INFO, event, "Received %U request for service %U",
-                serving->method, service);
+    serving->event_class = server->base.state->types.HttpEvent;
+    if (data != NULL) {
+        event = cps_serving_make_event(serving, service, data);
+    }
+    if (event != NULL && PyObject_SetAttr(event, wsgi_of(server)->key, own) == 0) {
+        cps_log(server->base.logger, CPS_LOG_INFO, event, "Received %U request for service %U", serving->method,
+                service);
         status = cps_serving_send(serving, event, queue);
     }
+    Py_XDECREF(own);
     Py_XDECREF(data);
     Py_XDECREF(event);
     return status;

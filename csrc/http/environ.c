@@ -40,12 +40,12 @@ typedef struct {
 } CachedName;
 
 struct CpsHttpEnvironBase {
-    CpsState *state;            /* borrowed */
-    PyObject *constants;        /* owned dict: what is the same for all requests */
-    PyObject *keys[KEY_COUNT];  /* owned, interned */
-    PyObject *protocols[2];     /* owned: "HTTP/1.0", "HTTP/1.1" */
-    PyObject *nothing;          /* owned: "" */
-    PyTypeObject *split_result; /* owned: urllib.parse.SplitResult */
+    CpsState *state;           /* borrowed */
+    PyObject *constants;       /* owned dict: what is the same for all requests */
+    PyObject *keys[KEY_COUNT]; /* owned, interned */
+    PyObject *protocols[2];    /* owned: "HTTP/1.0", "HTTP/1.1" */
+    PyObject *nothing;         /* owned: "" */
+    PyObject *scheme_text;     /* owned */
     const char *scheme;
     char host[256]; /* of requests that name none */
     CachedName cache[CACHE_SIZE];
@@ -155,13 +155,12 @@ make_constants(PyObject *address, int port, const char *scheme)
 static int
 base_fill(CpsHttpEnvironBase *self, PyObject *address, int port)
 {
-    PyObject *type = NULL;
     const char *host = PyUnicode_AsUTF8(address);
 
-    if (host == NULL || cps_import(&type, "urllib.parse", "SplitResult") == NULL) {
+    if (host == NULL) {
         return -1;
     }
-    self->split_result = (PyTypeObject *)type;
+    self->scheme_text = PyUnicode_InternFromString(self->scheme);
     (void)snprintf(self->host, sizeof(self->host), "%s:%d", host, port);
     self->constants = make_constants(address, port, self->scheme);
     self->nothing = PyUnicode_FromString("");
@@ -173,7 +172,8 @@ base_fill(CpsHttpEnvironBase *self, PyObject *address, int port)
             return -1;
         }
     }
-    return self->constants == NULL || self->nothing == NULL || self->protocols[0] == NULL || self->protocols[1] == NULL
+    return self->constants == NULL || self->scheme_text == NULL || self->nothing == NULL ||
+                   self->protocols[0] == NULL || self->protocols[1] == NULL
                ? -1
                : 0;
 }
@@ -206,7 +206,7 @@ cps_http_environ_base_free(CpsHttpEnvironBase *self)
     Py_XDECREF(self->nothing);
     Py_XDECREF(self->protocols[0]);
     Py_XDECREF(self->protocols[1]);
-    Py_XDECREF((PyObject *)self->split_result);
+    Py_XDECREF(self->scheme_text);
     for (int i = 0; i < KEY_COUNT; i++) {
         Py_XDECREF(self->keys[i]);
     }
@@ -322,17 +322,15 @@ put_header(CpsHttpEnvironBase *base, PyObject *environ, const CpsHttpRequest *re
     return status;
 }
 
-/* urllib.parse.SplitResult of the URL. New, or NULL with an exception set. */
+/* (scheme, host, path, query, fragment). A plain tuple, which copies of the event share. New, or NULL with an exception set. */
 static PyObject *
 make_urlparts(const CpsHttpEnvironBase *base, const CpsHttpRequest *request, PyObject *path, PyObject *query)
 {
     PyObject *host = request_host(base, request);
-    PyObject *parts = host == NULL ? NULL : Py_BuildValue("((sOOOO))", base->scheme, host, path, query, base->nothing);
-    PyObject *result = parts == NULL ? NULL : PyTuple_Type.tp_new(base->split_result, parts, NULL);
+    PyObject *parts = host == NULL ? NULL : PyTuple_Pack(5, base->scheme_text, host, path, query, base->nothing);
 
     Py_XDECREF(host);
-    Py_XDECREF(parts);
-    return result;
+    return parts;
 }
 
 /* Returns 0, or -1 with an exception set. */
