@@ -40,19 +40,29 @@ cps_xml_job_new(size_t size, CpsActor *self, CpsConsume *consume, PyObject *conv
     return job;
 }
 
+void
+cps_xml_job_made(CpsXmlDocument *document)
+{
+    if (document != NULL) {
+        document->pooled = true;
+    }
+}
+
 bool
 cps_xml_job_parse(CpsXmlJob *job)
 {
     if (job->document == NULL) {
         job->document = cps_xml_parse(job->bytes, job->length, job->flags, &job->errors);
+        job->unparsable = job->document == NULL;
+        cps_xml_job_made(job->document);
     }
-    return job->document != NULL;
+    return !job->unparsable;
 }
 
 PyObject *
 cps_xml_job_event(CpsXmlJob *job, CpsActor *self)
 {
-    if (job->document == NULL) {
+    if (job->unparsable) {
         cps_xml_raise(&job->errors);
         return cps_format_raise(self->state);
     }

@@ -9,10 +9,11 @@
 /* First member of an actor's own job. */
 typedef struct {
     CpsJob job;
-    CpsXmlDocument *document; /* owned; NULL until the text is parsed */
-    PyObject *converted;      /* owned: what the event becomes with the text's document; or NULL */
-    PyObject *text;           /* owned str or bytes: what is to be parsed; or NULL */
-    const char *bytes;        /* inside `text` */
+    CpsXmlDocument *document; /* owned; NULL until the text is parsed, and when the work has used it up */
+    bool unparsable;
+    PyObject *converted; /* owned: what the event becomes with the text's document; or NULL */
+    PyObject *text;      /* owned str or bytes: what is to be parsed; or NULL */
+    const char *bytes;   /* inside `text` */
     size_t length;
     int flags;           /* CpsXmlParseFlags */
     CpsXmlErrors errors; /* of parsing */
@@ -24,6 +25,9 @@ CpsXmlJob *cps_xml_job_new(size_t size, CpsActor *self, CpsConsume *consume, PyO
 
 /* In the pool: whether there is a document, now that the text is parsed. */
 bool cps_xml_job_parse(CpsXmlJob *job);
+
+/* In the pool: the work has made `document` (or NULL). */
+void cps_xml_job_made(CpsXmlDocument *document);
 
 /* In finish: the event that the document belongs to, after whose conversion the job's event is replaced. Borrowed; NULL with an exception
  * set when the text was no XML. */

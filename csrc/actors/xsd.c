@@ -3,6 +3,7 @@
 #include "actors/xmljob.h"
 #include "actors/xmlsource.h"
 #include "event/xmldata.h"
+#include "xml/reclaim.h"
 #include "xml/schema.h"
 
 typedef struct {
@@ -93,8 +94,10 @@ xsd_job_work(CpsJob *job)
 {
     CpsXsdJob *own = (CpsXsdJob *)job;
 
+    cps_reclaim_begin();
     own->valid = cps_xml_job_parse(&own->xml) &&
                  cps_schema_validate(((CpsXsd *)job->actor)->schema, own->xml.document->tree, &own->errors);
+    cps_reclaim_end();
 }
 
 static int

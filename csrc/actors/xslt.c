@@ -5,6 +5,7 @@
 #include "event/event.h"
 #include "event/xmldata.h"
 #include "xml/lxml.h"
+#include "xml/reclaim.h"
 #include "xml/stylesheet.h"
 #include "xml/text.h"
 
@@ -164,9 +165,15 @@ xslt_job_work(CpsJob *job)
     CpsXsltJob *own = (CpsXsltJob *)job;
     const CpsXslt *self = (CpsXslt *)job->actor;
 
+    cps_reclaim_begin();
     if (cps_xml_job_parse(&own->xml)) {
         cps_stylesheet_apply(self->stylesheet, own->xml.document->tree, self->pairs, &own->transformation);
+        cps_xml_job_made(own->transformation.result);
     }
+    if (own->transformation.result != NULL && own->xml.document->pooled) {
+        cps_xml_document_unref(&own->xml.document);
+    }
+    cps_reclaim_end();
 }
 
 static int

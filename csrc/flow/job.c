@@ -1,12 +1,10 @@
 #include "flow/job.h"
 
-#include "loop/offload.h"
-
 enum {
     SHORT_NS = 20 * 1000,       /* work shorter than that costs more to hand over than to do */
     HELP_NS = 500 * 1000,       /* the loop's thread does no longer work itself */
     ALONE_NS = 5 * 1000 * 1000, /* with one processor, what is shorter gains nothing */
-    WAITING = 8,                /* jobs that the pool has in hand before the loop's thread helps */
+    WAITING = 4,                /* jobs for each thread that nobody has begun before the loop's thread helps */
 };
 
 /* --- where the work is done ---------------------------------------------------------------------------------------------- */
@@ -20,7 +18,8 @@ cps_job_pays(const CpsActor *self)
     if (self->rt->processors == 1) {
         return self->work_ns >= ALONE_NS;
     }
-    return self->work_ns >= SHORT_NS && (self->jobs_running < WAITING || self->work_ns >= HELP_NS);
+    return self->work_ns >= SHORT_NS &&
+           (self->work_ns >= HELP_NS || cps_work_waiting(self->rt) < WAITING * (self->rt->processors - 1));
 }
 
 void
@@ -42,10 +41,16 @@ job_free(CpsJob *job)
     Py_DECREF((PyObject *)actor);
 }
 
-static void
-job_work(void *context)
+static CpsJob *
+job_of_work(CpsWork *work)
 {
-    CpsJob *job = context;
+    return CPS_CONTAINER(work, CpsJob, work);
+}
+
+static void
+job_work(CpsWork *work)
+{
+    CpsJob *job = job_of_work(work);
     uint64_t start = uv_hrtime();
 
     job->ops->work(job);
@@ -54,9 +59,9 @@ job_work(void *context)
 
 /* In the hub. */
 static void
-job_done(void *context)
+job_done(CpsWork *work)
 {
-    CpsJob *job = context;
+    CpsJob *job = job_of_work(work);
 
     job->actor->jobs_running--;
     cps_job_measured(job->actor, job->work_ns);
@@ -64,7 +69,7 @@ job_done(void *context)
         job_free(job);
         return;
     }
-    cps_ready_push(job->rt, &job->ready);
+    cps_ready_push(job->actor->rt, &job->ready);
 }
 
 /* In a worker: the rest of the consume. */
@@ -95,10 +100,12 @@ cps_job_start(CpsJob *job, const CpsJobOps *ops, CpsActor *self, CpsConsume *con
 {
     job->ready.run = job_run;
     job->ops = ops;
-    job->rt = self->rt;
+    job->work.run = job_work;
+    job->work.done = job_done;
+    job->work.brief = self->work_ns != 0 && self->work_ns < HELP_NS;
     job->actor = (CpsActor *)Py_NewRef((PyObject *)self);
     job->consume = *consume;
-    if (cps_offload(self->rt, job_work, job_done, job) < 0) {
+    if (cps_work_add(self->rt, &job->work) < 0) {
         job_free(job);
         return -1;
     }

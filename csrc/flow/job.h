@@ -3,6 +3,7 @@
 #define CPS_FLOW_JOB_H
 
 #include "flow/consume.h"
+#include "loop/workqueue.h"
 
 /* An actor has as many jobs at once; what it cannot begin waits in its inboxes. */
 enum { CPS_JOBS_LIMIT = 16 };
@@ -24,9 +25,9 @@ typedef struct {
 /* First member of a kind's own struct, filled with zeros. */
 struct CpsJob {
     CpsReady ready;
+    CpsWork work;
     CpsLink link; /* in CpsActor.jobs until finish */
     const CpsJobOps *ops;
-    CpsRuntime *rt;     /* borrowed: it lives while the pool has work of it */
     CpsActor *actor;    /* owned */
     uint64_t work_ns;   /* how long the work took */
     CpsConsume consume; /* its event is NULL when the actor was stopped meanwhile */

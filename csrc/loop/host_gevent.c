@@ -37,7 +37,7 @@ gevent_arm(CpsRuntime *rt)
     if (timeout >= 0 && (uint64_t)timeout * 1000000 < delay) {
         delay = (uint64_t)timeout * 1000000;
     }
-    if (delay == 0 || cps_runtime_has_work(rt)) {
+    if (delay == 0 || !cps_runtime_may_sleep(rt, &delay)) {
         uv_async_send(&rt->async);
         return;
     }

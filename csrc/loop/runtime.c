@@ -6,6 +6,7 @@
 #include "loop/timer.h"
 #include "loop/wait.h"
 #include "loop/worker.h"
+#include "loop/workqueue.h"
 
 #include <pthread.h>
 
@@ -91,6 +92,9 @@ runtime_new(CpsState *state)
     rt->state = state;
     rt->module = Py_NewRef(PyType_GetModule(state->types.Worker));
     runtime_init_lists(rt);
+    if (cps_work_open(rt) < 0) {
+        goto fail_work;
+    }
     if (runtime_open_loop(rt) < 0) {
         goto fail_loop;
     }
@@ -109,6 +113,8 @@ fail_signals:
 fail_host:
     runtime_close_loop(rt);
 fail_loop:
+    cps_work_close(rt);
+fail_work:
     Py_DECREF(rt->module);
     PyMem_RawFree(rt);
     return NULL;
@@ -126,6 +132,7 @@ runtime_free(CpsRuntime *rt)
     rt->host->detach(rt);
     cps_timers_free(rt);
     runtime_close_loop(rt);
+    cps_work_close(rt);
     Py_CLEAR(rt->pending_error);
     Py_CLEAR(rt->module);
     if (!rt->in_turn) { /* else a foreign hub resumed our caller from within a turn, which frees it */
@@ -261,6 +268,7 @@ runtime_complete(CpsRuntime *rt)
 {
     CpsLink *link;
 
+    cps_work_collect(rt);
     while ((link = cps_list_pop(&rt->completions)) != NULL) {
         CpsCompletion *completion = CPS_CONTAINER(link, CpsCompletion, link);
 
@@ -368,6 +376,12 @@ runtime_poll_released(CpsRuntime *rt, uv_run_mode mode)
     rt->polled_at = rt->gil_released_at = uv_hrtime();
 }
 
+bool
+cps_runtime_may_sleep(CpsRuntime *rt, uint64_t *delay)
+{
+    return !cps_runtime_has_work(rt) && cps_work_may_sleep(rt, delay);
+}
+
 /* Poll libuv: block for something to do when there is nothing, else only look, and not too often. With work at hand the GIL is
  * kept, since getting it back from a busy thread takes long; but not for ever. */
 static void
@@ -376,7 +390,7 @@ runtime_poll(CpsRuntime *rt, bool may_block)
     uint64_t now = uv_hrtime();
     uint64_t delay = cps_timers_delay(rt);
 
-    if (may_block && delay > 0 && !cps_runtime_has_work(rt)) {
+    if (may_block && delay > 0 && cps_runtime_may_sleep(rt, &delay)) {
         runtime_set_alarm(rt, delay);
         runtime_poll_released(rt, UV_RUN_ONCE);
     }

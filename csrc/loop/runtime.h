@@ -20,8 +20,9 @@
 #include <uv.h>
 
 typedef struct CpsRuntime CpsRuntime;
-typedef struct CpsHost CpsHost;     /* loop/host.h */
-typedef struct CpsWorker CpsWorker; /* loop/worker.h */
+typedef struct CpsHost CpsHost;           /* loop/host.h */
+typedef struct CpsWorker CpsWorker;       /* loop/worker.h */
+typedef struct CpsWorkQueue CpsWorkQueue; /* loop/workqueue.h */
 
 /* Something that can be run by a worker. `run` is called with the GIL, in a worker greenlet, and may block there. It leaves no
  * exception set. `again`, unless NULL, is called when `run` was left in the middle (it blocked), so that the rest of the
@@ -57,6 +58,7 @@ struct CpsRuntime {
     void *host_data;         /* the host's own */
     CpsHeap timers;          /* CpsTimer by deadline */
     uv_timer_t alarm;        /* wakes the loop for the earliest of them */
+    CpsWorkQueue *work;      /* owned: short work for the thread pool */
     Py_ssize_t offloads;     /* pieces of work in the thread pool */
     unsigned int processors; /* that this process may use */
     PyObject *pending_error; /* owned: BaseException to raise in the main waiter */
@@ -142,6 +144,9 @@ cps_runtime_has_work(const CpsRuntime *rt)
     return !cps_list_empty(&rt->ready) || !cps_list_empty(&rt->wakes) || !cps_list_empty(&rt->resuming) ||
            !cps_list_empty(&rt->completions) || rt->pending_error != NULL || rt->has_doomed;
 }
+
+/* In the hub, when its next timer is due in *delay nanoseconds: whether it may sleep for so long; *delay may become less. */
+bool cps_runtime_may_sleep(CpsRuntime *rt, uint64_t *delay);
 
 /* From any fiber but the hub: let the hub run until it comes back here. Returns as cps_fiber_switch. */
 int cps_runtime_enter_hub(CpsRuntime *rt);

@@ -1,5 +1,7 @@
 #include "xml/document.h"
 
+#include "xml/reclaim.h"
+
 #include <libxml/dict.h>
 #include <stdlib.h>
 
@@ -41,6 +43,10 @@ cps_xml_document_unref(CpsXmlDocument **document_p)
     }
     if (document->release != NULL) {
         document->release(document->owner);
+    }
+    else if (document->pooled) {
+        cps_reclaim(document);
+        return;
     }
     else {
         xmlFreeDoc(document->tree);

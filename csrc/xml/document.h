@@ -18,6 +18,8 @@ typedef struct CpsXmlDocument {
     bool interned;                /* all names are in the tree's dict, as lxml needs it */
     void *owner;                  /* whose tree it is */
     void (*release)(void *owner); /* called when the last reference is gone; NULL: the tree is ours */
+    bool pooled;                  /* made by a thread of the pool (xml/reclaim.h) */
+    struct CpsXmlDocument *handed_in;
 } CpsXmlDocument;
 
 /* New, with one reference, or NULL for want of memory. Takes `tree`, which is freed even then. */

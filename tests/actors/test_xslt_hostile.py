@@ -16,7 +16,7 @@ from compysition.actors import XSD, XSLT
 from compysition.errors import MalformedEventData
 from compysition.event import XMLEvent
 from tests.actors.helpers import wait_for_log
-from tests.xml.stylesheets import sheet
+from tests.xml.stylesheets import ENDLESS, sheet
 
 DOWN = (
     '<xsl:template name="down"><xsl:param name="n"/>{}<xsl:if test="$n &gt; 0"><xsl:call-template name="down">'
@@ -238,16 +238,6 @@ def test_errors_that_a_stylesheet_survives_are_logged(wrap):
 
 
 # ---- work without an end ----
-
-ENDLESS = {
-    "templates": sheet(
-        "<r><xsl:apply-templates/></r>",
-        '<xsl:template match="a"><xsl:apply-templates/><xsl:apply-templates/></xsl:template>',
-    ),
-    "expressions": sheet(
-        "<r><xsl:value-of select=\"count(//a[//a[//a[//a[//a[//a[. = 'x']]]]]])\"/></r>"
-    ),
-}
 
 RUN = """
 from compysition.actors import XSLT
