@@ -299,11 +299,24 @@ static const CpsHTTPServerOps server_ops = {
 
 /* --- bodies --- */
 
+/* Whether the constructor of HTTPServer was called: else RuntimeError is set. */
+static bool
+server_is_made(const CpsHTTPServer *self)
+{
+    if (!self->base.initialised) {
+        PyErr_Format(PyExc_RuntimeError, "%.200s.__init__ has not called that of HTTPServer", Py_TYPE(self)->tp_name);
+    }
+    return self->base.initialised;
+}
+
 static PyObject *
 server_format_response_data(PyObject *op, PyObject *event)
 {
     CpsHTTPServer *self = (CpsHTTPServer *)op;
 
+    if (!server_is_made(self)) {
+        return NULL;
+    }
     if (!cps_event_check(self->base.state, event)) {
         return PyErr_Format(PyExc_TypeError, "only events have response data, not %s", Py_TYPE(event)->tp_name);
     }
@@ -414,6 +427,9 @@ server_pre_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
     CpsHTTPServer *self = (CpsHTTPServer *)op;
     CpsState *state = self->base.state;
 
+    if (!server_is_made(self)) {
+        return NULL;
+    }
     if (self->environ != NULL) {
         Py_RETURN_NONE;
     }
