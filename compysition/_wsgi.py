@@ -1,11 +1,20 @@
 """HTTPServer as a WSGI application (PEP 3333): a call becomes the bytes of a request, and the response a call."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from compysition._core import HTTPServer
+
+Environ = dict[str, Any]
 
 HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding"}
 
 
-def headers_of(environ):
+def headers_of(environ: Environ) -> Iterator[tuple[str, str]]:
     """Yield the headers of a request."""
     for key, value in environ.items():
         if key.startswith("HTTP_") and key not in (
@@ -20,15 +29,12 @@ def headers_of(environ):
         yield "Host", environ.get("SERVER_NAME", "localhost")
 
 
-def request_of(environ):
+def request_of(environ: Environ) -> bytes:
     """Return a request as it would come over the wire."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body = environ["wsgi.input"].read(length) if length else b""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    quoted = "".join(
-        chr(byte) if (chr(byte).isalnum() and byte < 128) or byte in b"/-._~" else f"%{byte:02X}"
-        for byte in (path or "/").encode("latin-1")
-    )
+    quoted = quote(path.encode("latin-1") or b"/")
     query = environ.get("QUERY_STRING")
     lines = [f"{environ['REQUEST_METHOD']} {quoted}{'?' + query if query else ''} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in headers_of(environ)]
@@ -36,7 +42,7 @@ def request_of(environ):
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def call(server, environ, start_response):
+def call(server: HTTPServer, environ: Environ, start_response: Callable[..., Any]) -> list[bytes]:
     """Serve a request; it waits for the response."""
     try:
         response = server._exchange(request_of(environ))

@@ -55,7 +55,7 @@ class Warehouse(Actor):
 
 
 def build(port):
-    director = Director(log_level="WARNING")
+    director = Director(name="full_circle", log_level="WARNING")
     http = director.register_actor(
         HTTPServer, "http", address="127.0.0.1", port=port, routes_config=ROUTES
     )
@@ -71,7 +71,8 @@ def build(port):
     director.connect_queue(reserve, warehouse)
     director.connect_queue(warehouse, acknowledge)
     director.connect_queue(acknowledge, http)
-    director.connect_error_queue([auth, reserve, warehouse, acknowledge], http)
+    for actor in (auth, reserve, warehouse, acknowledge):
+        director.connect_error_queue(actor, http)
     return director, http
 
 

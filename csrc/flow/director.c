@@ -458,25 +458,27 @@ static PyMethodDef director_methods[] = {
 };
 
 static PyType_Slot director_slots[] = {
-    {Py_tp_doc, "Director(size=500, name='default', generate_blockdiag=True,\n"
-                "         blockdiag_dir='./build/blockdiag', *, log_level=None, python_logging=None,\n"
-                "         stop_timeout=10.0, concurrency=None, processes=1)\n--\n\n"
-                "Registers actors, connects their queues, starts and stops them.\n\n"
-                "size: int, maximum length of each queue of the actors that it makes; 0 or None: no limit.\n"
-                "name: of the diagram's files. generate_blockdiag: write a diagram at start().\n"
-                "blockdiag_dir: where to.\n"
-                "log_level: int or name of a level; records below it are not made. None: what the environment\n"
-                "variable COMPYSITION_LOG_LEVEL says, else DEBUG.\n"
-                "python_logging: True, or the name of a logging.Logger: records also go to\n"
-                "logging.getLogger('<name>.<actor>'); True stands for 'compysition'.\n"
-                "stop_timeout: seconds that a stop waits for what is in flight.\n"
-                "concurrency: how many consumes of one actor may be in progress, for actors that do not choose\n"
-                "themselves; 0: no limit; None: what Actor has as default.\n"
-                "processes: int. More than 1: start() forks as many, each of which runs all actors; servers share their\n"
-                "ports. One that dies is started again; a stop ends them all. Main thread only.\n\n"
-                "frequency and generate_metrics, of older releases, are accepted and ignored. Raises ValueError\n"
-                "for an unknown level and for processes below 1. In the main thread SIGINT and SIGTERM stop running directors from now\n"
-                "on: the first waits for what is in flight, the second does not."},
+    {Py_tp_doc,
+     "Director(size=500, name='default', generate_blockdiag=True,\n"
+     "         blockdiag_dir='./build/blockdiag', *, log_level=None, python_logging=None,\n"
+     "         stop_timeout=10.0, concurrency=None, processes=1)\n--\n\n"
+     "Registers actors, connects their queues, starts and stops them.\n\n"
+     "size: int, maximum length of each queue of the actors that it makes; 0 or None: no limit.\n"
+     "name: of the diagram's files. generate_blockdiag: write a diagram at start().\n"
+     "blockdiag_dir: where to.\n"
+     "log_level: int or name of a level; records below it are not made. None: what the environment\n"
+     "variable COMPYSITION_LOG_LEVEL says, else DEBUG.\n"
+     "python_logging: True, or the name of a logging.Logger: records also go to\n"
+     "logging.getLogger('<name>.<actor>'); True stands for 'compysition'.\n"
+     "stop_timeout: seconds that a stop waits for what is in flight.\n"
+     "concurrency: how many consumes of one actor may be in progress, for actors that do not choose\n"
+     "themselves; 0: no limit; None: what Actor has as default.\n"
+     "processes: int. More than 1: start() forks as many, each of which runs all actors; servers share their\n"
+     "ports. One that dies is started again; a stop ends them all. Main thread only.\n\n"
+     "frequency and generate_metrics, of older releases, are accepted and ignored. Raises ValueError\n"
+     "for an unknown level and for processes below 1. In the main thread SIGINT and SIGTERM stop running directors "
+     "from now\n"
+     "on: the first waits for what is in flight, the second does not."},
     {Py_tp_new, director_new},
     {Py_tp_init, director_init},
     {Py_tp_traverse, director_traverse},

@@ -53,7 +53,8 @@ flush(const char *name)
     PyErr_Clear();
 }
 
-static _Noreturn void child_exit(int code)
+static _Noreturn void
+child_exit(int code)
 {
     flush("stdout");
     flush("stderr");
@@ -71,7 +72,8 @@ child_report(int pipe, const char *problem)
 }
 
 /* The exception that is set prevents the start. */
-static _Noreturn void child_fail(int pipe)
+static _Noreturn void
+child_fail(int pipe)
 {
     PyObject *raised = PyErr_GetRaisedException(); /* new */
     PyObject *text = PyUnicode_FromFormat("%s: %S", Py_TYPE(raised)->tp_name, raised);
@@ -105,7 +107,8 @@ call_start(CpsDirector *self)
     return result == NULL ? -1 : 0;
 }
 
-static _Noreturn void child_main(CpsDirector *self, int pipe, pid_t parent)
+static _Noreturn void
+child_main(CpsDirector *self, int pipe, pid_t parent)
 {
     PyObject *result;
 
