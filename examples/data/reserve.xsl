@@ -9,7 +9,7 @@
     </reservation>
   </xsl:template>
 
-  <xsl:template match="/*">
+  <xsl:template match="/*" priority="-1">
     <xsl:message terminate="yes">An order was expected, not &lt;<xsl:value-of select="name()"/>&gt;</xsl:message>
   </xsl:template>
 </xsl:stylesheet>
