@@ -1129,6 +1129,11 @@ class Director:
 
 # ---- HTTP ----
 
+_HTTPRequest = tuple[bytes, bytes, bytes, bytes, bytes, int, bool, list[tuple[bytes, bytes]], bytes]
+
+def _parse_http(
+    data: bytes, cuts: bytes, limits: tuple[int, int, int, int], /
+) -> tuple[list[_HTTPRequest], int, str | None, bool]: ...
 def _match_routes(
     config: str | Mapping[str, Any] | None, requests: list[tuple[str, str]], /
 ) -> list[tuple[int, str | None, dict[str, Any] | None, str | None]]: ...

@@ -7,6 +7,7 @@
 #include "flow/actor.h"
 #include "flow/director.h"
 #include "flow/threads.h"
+#include "http/parse.h"
 #include "http/routes.h"
 #include "loop/fiber.h"
 #include "loop/wait.h"
@@ -82,7 +83,7 @@ module_exec(PyObject *module)
         cps_wait_setup(module, state) < 0 || cps_queue_setup(module, state) < 0 || cps_pool_setup(module, state) < 0 ||
         cps_logger_setup(module, state) < 0 || cps_threads_setup(module, state) < 0 ||
         cps_actor_setup(module, state) < 0 || cps_actors_setup(module, state) < 0 ||
-        cps_director_setup(module, state) < 0 || cps_routes_setup(module, state) < 0) {
+        cps_director_setup(module, state) < 0 || cps_routes_setup(module, state) < 0 || cps_parse_setup(module) < 0) {
         return -1;
     }
     return 0;
