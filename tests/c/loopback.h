@@ -2,6 +2,7 @@
 #ifndef TESTS_C_LOOPBACK_H
 #define TESTS_C_LOOPBACK_H
 
+#include "base/list.h"
 #include "net/stream.h"
 
 #include <arpa/inet.h>
@@ -21,19 +22,24 @@ typedef struct Server Server;
 typedef struct {
     CpsStream stream; /* first */
     Server *server;
+    CpsLink link; /* in Server.peers */
     CpsBuffer received;
-    uint32_t checksum; /* of what was received, where that is too much to be kept */
-    int calls;         /* for the test's own use */
+    size_t count; /* for the test's own use */
 } Peer;
 
 struct Server {
     CpsListener listener;
     uv_loop_t loop;
     uv_async_t stop;
+    uv_check_t check;
+    uv_idle_t idle;
+    CpsList peers;
     CpsTlsContext *tls;
     const CpsStreamOps *ops;
     void (*on_accepted)(Peer *peer); /* or NULL: reading is switched on */
-    void (*client)(Server *server);  /* runs in `clients` threads at a time */
+    void (*on_turn)(
+        Peer *peer); /* or NULL; called for each open one in every turn of the loop, which does not sleep then */
+    void (*client)(Server *server); /* runs in `clients` threads at a time */
     int clients;
     const char *host;
     int port;
@@ -42,7 +48,6 @@ struct Server {
     int last_code;        /* of those */
     int drained;          /* calls of on_drained */
     uv_sem_t turn;        /* for the test: the server's word to a client */
-    uv_sem_t turn_of_server;
 };
 
 static inline Peer *
@@ -109,6 +114,7 @@ free_peer(CpsStream *stream)
     Peer *peer = peer_of(stream);
 
     peer->server->closed++;
+    cps_link_remove(&peer->link);
     cps_buffer_free(&peer->received);
     free(peer);
 }
@@ -125,6 +131,7 @@ server_on_connection(CpsListener *listener)
     peer->server = server;
     assert(cps_stream_accept(&peer->stream, server->ops, listener, server->tls, &closes) == 0);
     server->accepted++;
+    cps_list_append(&server->peers, &peer->link);
     if (server->on_accepted != NULL) {
         server->on_accepted(peer);
     }
@@ -141,8 +148,45 @@ server_on_listener_closed(CpsListener *listener)
 static inline void
 server_on_stop(uv_async_t *stop)
 {
-    cps_listener_close(&((Server *)stop->data)->listener);
+    Server *server = stop->data;
+
+    cps_listener_close(&server->listener);
     uv_close((uv_handle_t *)stop, NULL);
+    uv_close((uv_handle_t *)&server->check, NULL);
+    uv_close((uv_handle_t *)&server->idle, NULL);
+}
+
+static inline void
+server_on_check(uv_check_t *check)
+{
+    Server *server = check->data;
+
+    for (CpsLink *link = cps_list_first(&server->peers); link != NULL; link = cps_list_after(&server->peers, link)) {
+        Peer *peer = CPS_CONTAINER(link, Peer, link);
+
+        if (!peer->stream.closing) {
+            server->on_turn(peer);
+        }
+    }
+}
+
+static inline void
+server_on_idle(uv_idle_t *idle)
+{
+}
+
+static inline void
+server_start(Server *server)
+{
+    cps_list_init(&server->peers);
+    assert(uv_async_init(&server->loop, &server->stop, server_on_stop) == 0);
+    uv_check_init(&server->loop, &server->check);
+    uv_idle_init(&server->loop, &server->idle);
+    server->stop.data = server->check.data = server;
+    if (server->on_turn != NULL) {
+        uv_check_start(&server->check, server_on_check);
+        uv_idle_start(&server->idle, server_on_idle);
+    }
 }
 
 static inline void
@@ -179,9 +223,8 @@ serve(Server *server)
     alarm(300); /* a test that hangs ends with a signal */
     server->clients = server->clients == 0 ? 1 : server->clients;
     assert(uv_loop_init(&server->loop) == 0);
-    assert(uv_sem_init(&server->turn, 0) == 0 && uv_sem_init(&server->turn_of_server, 0) == 0);
-    assert(uv_async_init(&server->loop, &server->stop, server_on_stop) == 0);
-    server->stop.data = server;
+    assert(uv_sem_init(&server->turn, 0) == 0);
+    server_start(server);
     server->listener.on_connection = server_on_connection;
     server->listener.on_closed = server_on_listener_closed;
     assert(cps_listener_open(&server->listener, &server->loop, &at, &closes) == 0);
@@ -192,7 +235,6 @@ serve(Server *server)
     assert(uv_loop_close(&server->loop) == 0);
     assert(server->accepted == server->closed);
     uv_sem_destroy(&server->turn);
-    uv_sem_destroy(&server->turn_of_server);
 }
 
 /* --- clients ---------------------------------------------------------------------------------------------------------------------- */

@@ -361,6 +361,7 @@ test_a_lack_of_descriptors_is_waited_out(void)
     uv_timer_t timer;
     int clients[CLIENTS];
 
+    cps_list_init(&server.peers);
     assert(uv_loop_init(&server.loop) == 0);
     assert(try_open(&server.listener, &server.loop, "127.0.0.1", 0, false) == 0);
     server.listener.on_connection = server_on_connection;
