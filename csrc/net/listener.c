@@ -143,10 +143,13 @@ bind_path(int fd, const struct sockaddr_un *address)
     if (bind(fd, any, sizeof(*address)) == 0) {
         return 0;
     }
-    if (errno == EADDRINUSE && is_stale(address)) {
-        return unlink(address->sun_path) < 0 || bind(fd, any, sizeof(*address)) < 0 ? last_error() : 0;
+    if (errno != EADDRINUSE) {
+        return last_error();
     }
-    return last_error();
+    if (!is_stale(address)) {
+        return UV_EADDRINUSE;
+    }
+    return unlink(address->sun_path) < 0 || bind(fd, any, sizeof(*address)) < 0 ? last_error() : 0;
 }
 
 /* Returns a descriptor, and the listener has the path; or a libuv code. */

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,8 @@ struct Server {
     int clients;
     const char *host;
     int port;
-    int accepted, closed; /* connections */
+    atomic_int connected; /* connections, as the clients know */
+    int accepted, closed; /* as the server knows */
     int ended;            /* calls of on_end */
     int last_code;        /* of those */
     int drained;          /* calls of on_drained */
@@ -150,6 +152,10 @@ server_on_stop(uv_async_t *stop)
 {
     Server *server = stop->data;
 
+    if (server->accepted < server->connected) {
+        uv_async_send(stop); /* the others still wait at the listener */
+        return;
+    }
     cps_listener_close(&server->listener);
     uv_close((uv_handle_t *)stop, NULL);
     uv_close((uv_handle_t *)&server->check, NULL);
@@ -241,7 +247,7 @@ serve(Server *server)
 
 /* A blocking socket that is connected to the server. */
 static inline int
-client_connect(const Server *server)
+client_connect(Server *server)
 {
     struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)server->port)};
     struct sockaddr_un local = {.sun_family = AF_UNIX};
@@ -257,6 +263,7 @@ client_connect(const Server *server)
     else {
         assert(connect(fd, (struct sockaddr *)&ipv4, sizeof(ipv4)) == 0);
     }
+    server->connected++;
     return fd;
 }
 

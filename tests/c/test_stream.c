@@ -147,6 +147,7 @@ answer_and_finish(CpsStream *stream, const char *bytes, size_t length)
 {
     assert(!stream->finishing); /* nothing comes after that */
     write_bytes(stream, "bye", 3);
+    cps_stream_read(stream, false); /* for the owner, that is */
     cps_stream_finish(stream, 60000);
     cps_stream_finish(stream, 0); /* once is enough */
     write_bytes(stream, "more", 4);
@@ -414,6 +415,7 @@ static void
 close_with_unsent(Peer *peer)
 {
     write_much(peer);
+    write_bytes(&peer->stream, "more", 4);
     close_and_try(&peer->stream);
 }
 
@@ -519,6 +521,7 @@ look_at_peer(Peer *peer)
     cps_stream_peer(&peer->stream, text, sizeof(text), &peer_port);
     assert(strcmp(text, "127.0.0.1") == 0);
     cps_stream_close(&peer->stream);
+    uv_sem_post(&peer->server->turn);
 }
 
 static void
@@ -530,6 +533,7 @@ addressed_client(Server *server)
 
     assert(getsockname(fd, (struct sockaddr *)&own, &length) == 0);
     expect_eof(fd);
+    uv_sem_wait(&server->turn);
     assert(peer_port == ntohs(own.sin_port));
     close(fd);
 }
