@@ -189,13 +189,10 @@ cps_stream_tls_bytes(CpsStream *stream, const char *bytes, size_t length)
     if (!stream->tls->open) {
         handshake_bytes(stream, bytes, length);
     }
-    else if (stream->finishing) {
-        return; /* thrown away */
-    }
-    else if (cps_tls_lend(&stream->tls->session, bytes, length) < 0) {
-        cps_stream_fail(stream, UV_ENOMEM);
-    }
-    else {
+    else if (!stream->finishing) { /* else they are thrown away */
+        if (cps_tls_lend(&stream->tls->session, bytes, length) < 0) {
+            cps_stream_fail(stream, UV_ENOMEM);
+        }
         cps_stream_tls_decode(stream);
     }
 }

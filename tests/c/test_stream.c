@@ -2,7 +2,6 @@
 #include "loopback.h"
 
 #include <signal.h>
-#include <sys/ioctl.h>
 
 enum { MEGABYTE = 1 << 20 };
 
