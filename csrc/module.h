@@ -140,6 +140,7 @@
     X(content_type)              \
     X(format_response_data)      \
     X(callback)                  \
+    X(bottle)                    \
     X(HTTP_AUTHORIZATION)        \
     X(PATH_INFO)                 \
     X(entity_id)                 \
@@ -213,6 +214,10 @@
     X(event_vars)     /* compysition._eventvars.EventVars */                                \
     X(compile_schema) /* compysition._schema.compile_schema */                              \
     X(cron_trigger)   /* apscheduler.triggers.cron.CronTrigger */                           \
+    X(bottle_call)    /* compysition._bottle.call; so the next three */                     \
+    X(bottle_routes)                                                                        \
+    X(bottle_error_answer)                                                                  \
+    X(bottle_add_changes)                                                                   \
     X(re_compile)                                                                           \
     X(a2b_base64) /* binascii.a2b_base64 */
 

@@ -49,12 +49,26 @@ serving_answer_exception(CpsServing *self)
 }
 
 /* Also for a path of which a part is no number, as the route says it should be: 400. */
+/* The same, unless the server has a handler for it. `allow` may be NULL, too. */
+static void
+serving_answer_by_handler_or_page(CpsServing *self, int code, PyObject *text, PyObject *allow, const char *field)
+{
+    int answered = cps_serving_answer_by_handler(self, code, text, allow);
+
+    if (answered < 0) {
+        cps_runtime_unraisable((PyObject *)self->server);
+    }
+    if (answered <= 0) {
+        cps_serving_answer_page(self, code, text, field);
+    }
+}
+
 static void
 serving_answer_not_found(CpsServing *self, int code)
 {
     PyObject *text = PyUnicode_FromFormat("Not found: %R", self->path);
 
-    cps_serving_answer_page(self, code, text, NULL);
+    serving_answer_by_handler_or_page(self, code, text, NULL, NULL);
     Py_XDECREF(text);
 }
 
@@ -64,7 +78,7 @@ serving_answer_not_allowed(CpsServing *self, PyObject *allow)
     PyObject *text = PyUnicode_FromFormat("%U is not allowed here, but %U", self->method, allow);
     PyObject *field = PyUnicode_FromFormat("Allow: %U", allow);
 
-    cps_serving_answer_page(self, 405, text, field == NULL ? NULL : PyUnicode_AsUTF8(field));
+    serving_answer_by_handler_or_page(self, 405, text, allow, field == NULL ? NULL : PyUnicode_AsUTF8(field));
     Py_XDECREF(text);
     Py_XDECREF(field);
 }
@@ -103,7 +117,7 @@ serving_check_content(CpsServing *self, const CpsRoute *route)
     }
     PyErr_Clear(); /* out of memory, or a list of ctypes that cannot be compared: refused */
     text = PyUnicode_FromFormat("Unsupported Content-Type '%s'", self->content.type);
-    cps_serving_answer_page(self, 415, text, NULL);
+    serving_answer_by_handler_or_page(self, 415, text, NULL, NULL);
     Py_XDECREF(text);
     return false;
 }
@@ -196,7 +210,7 @@ serving_fill_event(CpsServing *self, PyObject *event, PyObject *queue_name)
     PyObject *key, *value; /* borrowed */
     Py_ssize_t position = 0;
 
-    if (part == NULL) {
+    if (part == NULL || (self->by_bottle && cps_serving_take_changes(self) < 0)) {
         return -1;
     }
     part->environment = cps_payload_new(state, self->environment, CPS_DATA_OBJECT);
@@ -366,30 +380,65 @@ serving_callback(CpsServing *self, const CpsRoute *route)
     return PyUnicode_Check(route->callback) ? PyObject_GetAttr(server, route->callback) : Py_NewRef(route->callback);
 }
 
-/* callback(**url_args): what it returns is the answer, unless it has sent an event. Returns 0, or -1 with an exception set, which is the
- * answer. */
+/* Answer with what Python code returned. */
+static int
+serving_answer_value(CpsServing *self, PyObject *value, bool as_it_is)
+{
+    int status = as_it_is ? cps_httpserver_respond_bytes(self->server, self->exchange, value)
+                          : cps_httpserver_respond_value(self->server, self->exchange, value);
+
+    if (status == 0) {
+        self->exchange = NULL;
+    }
+    return status;
+}
+
+/* callback(**url_args), in its plugins if there are any. New; *as_it_is: it is an event whose data is the body. NULL with an exception
+ * set. */
+static PyObject *
+serving_result(CpsServing *self, const CpsRoute *route, PyObject *callback, bool *as_it_is)
+{
+    PyObject *args, *result, *answer;
+
+    *as_it_is = false;
+    if (!cps_serving_has_plugins(self, route) && !cps_serving_may_use_bottle(self)) {
+        args = PyTuple_New(0);
+        result = args == NULL ? NULL : PyObject_Call(callback, args, self->url_args);
+        Py_XDECREF(args);
+        return result;
+    }
+    answer = cps_serving_call_bottle(self, route, callback);
+    if (answer == NULL) {
+        return NULL;
+    }
+    *as_it_is = PyTuple_GET_ITEM(answer, 0) == Py_True;
+    result = Py_NewRef(PyTuple_GET_ITEM(answer, 1));
+    Py_DECREF(answer);
+    return result;
+}
+
+/* What the callback returns is the answer, unless it has sent an event. Returns 0, or -1 with an exception set, which is the answer. */
 static int
 serving_call(CpsServing *self, const CpsRoute *route)
 {
     PyObject *callback = serving_callback(self, route);
-    PyObject *args = callback == NULL ? NULL : PyTuple_New(0);
     PyObject *result = NULL;
+    bool as_it_is;
 
-    self->fiber = args == NULL ? NULL : cps_fiber_current();
+    self->fiber = callback == NULL ? NULL : cps_fiber_current();
     if (self->fiber != NULL) {
         cps_list_append(&self->server->calls, &self->link);
-        result = PyObject_Call(callback, args, self->url_args);
+        result = serving_result(self, route, callback, &as_it_is);
         cps_link_remove(&self->link);
     }
     Py_XDECREF(callback);
-    Py_XDECREF(args);
     if (self->exchange == NULL) { /* the answer comes as an event */
         if (result == NULL) {
             cps_runtime_unraisable((PyObject *)self->server);
         }
     }
-    else if (result != NULL && cps_httpserver_respond_value(self->server, self->exchange, result) == 0) {
-        self->exchange = NULL;
+    else if (result != NULL) {
+        (void)serving_answer_value(self, result, as_it_is); /* what it raises is the answer */
     }
     Py_XDECREF(result);
     return PyErr_Occurred() ? -1 : 0;
@@ -494,7 +543,7 @@ cps_serving_by_routes(CpsServing *self)
     if (!serving_check_content(self, route)) {
         return 0;
     }
-    if (route->callback != NULL || self->server->own_callback) {
+    if (route->callback != NULL || self->server->own_callback || cps_serving_has_plugins(self, route)) {
         return serving_call(self, route);
     }
     queue_name = serving_queue_name(self);

@@ -17,7 +17,8 @@ typedef struct {
     Py_ssize_t body_length;
     PyObject *body_object; /* owned str or bytes, or NULL */
     int code;
-    bool close; /* the event asks for it */
+    bool close;    /* the event asks for it */
+    bool as_it_is; /* the event's data, bytes, is the body */
 } Response;
 
 /* --- the body ------------------------------------------------------------------------------------------------------------------- */
@@ -140,6 +141,9 @@ response_format(Response *self, PyObject *event)
 
     if (cps_http_bodiless(self->code)) {
         return 0;
+    }
+    if (self->as_it_is) {
+        return response_take_body(self, Py_NewRef(event_value(event)));
     }
     if (server->own_format) {
         return response_take_body(
@@ -368,21 +372,37 @@ response_clear(Response *self)
     Py_CLEAR(self->body_object);
 }
 
+/* Returns 0, or -1 with an exception set, and the exchange is still held. */
+static int
+response_make(Response *self, PyObject *event)
+{
+    int status = -1;
+
+    if (response_put_status(self, event) == 0 && response_put_headers(self, event) == 0 &&
+        response_put_content_type(self, event) == 0 && response_format(self, event) == 0 &&
+        response_put_end(self) == 0) {
+        response_send(self);
+        status = 0;
+    }
+    response_clear(self);
+    return status;
+}
+
 /* The event is of the class that the client wants. Returns 0, or -1 with an exception set, and the exchange is still held. */
 static int
 respond_with(CpsHTTPServer *self, CpsHttpExchange *exchange, PyObject *event)
 {
     Response response = {.server = self, .exchange = exchange};
-    int status = -1;
 
-    if (response_put_status(&response, event) == 0 && response_put_headers(&response, event) == 0 &&
-        response_put_content_type(&response, event) == 0 && response_format(&response, event) == 0 &&
-        response_put_end(&response) == 0) {
-        response_send(&response);
-        status = 0;
-    }
-    response_clear(&response);
-    return status;
+    return response_make(&response, event);
+}
+
+int
+cps_httpserver_respond_bytes(CpsHTTPServer *self, CpsHttpExchange *exchange, PyObject *event)
+{
+    Response response = {.server = self, .exchange = exchange, .as_it_is = true};
+
+    return response_make(&response, event);
 }
 
 /* --- what a callback returned ---------------------------------------------------------------------------------------------------------- */

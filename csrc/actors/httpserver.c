@@ -559,6 +559,8 @@ static PyMemberDef server_members[] = {
      PyDoc_STR("int: its port; once it serves the one that is bound, when 0 was given.")},
     {"keyfile", T_OBJECT, offsetof(CpsHTTPServer, keyfile), 0, PyDoc_STR("Path of the private key, or None.")},
     {"certfile", T_OBJECT, offsetof(CpsHTTPServer, certfile), 0, PyDoc_STR("Path of the certificates, or None.")},
+    {"_bottle", T_OBJECT, offsetof(CpsHTTPServer, bottle), 0,
+     PyDoc_STR("What compysition._bottle keeps here, or None.")},
     {"timeout", T_DOUBLE, offsetof(CpsHTTPServer, timeout), 0,
      PyDoc_STR("float: seconds after which a request that was not answered is answered 504.")},
     {NULL},
@@ -787,6 +789,7 @@ cps_httpserver_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->address);
     Py_VISIT(self->keyfile);
     Py_VISIT(self->certfile);
+    Py_VISIT(self->bottle);
     for (CpsLink *link = cps_list_first(&self->order); link != NULL; link = cps_list_after(&self->order, link)) {
         Py_VISIT(CPS_CONTAINER(link, CpsResponder, order_link)->error);
     }
@@ -827,6 +830,7 @@ cps_httpserver_clear(PyObject *op)
     Py_CLEAR(self->address);
     Py_CLEAR(self->keyfile);
     Py_CLEAR(self->certfile);
+    Py_CLEAR(self->bottle);
     if (self->routes != NULL) {
         cps_routes_clear(self->routes);
     }
@@ -889,6 +893,8 @@ static PyMethodDef server_methods[] = {
                "routes, may return the answer instead: str, bytes, dict (as JSON), None, an event, or an iterable of "
                "str or bytes.\n"
                "Raises ResourceNotFound when there is no such queue, RuntimeError when no request is being served.")},
+    {"_add_route", cps_httpserver_add_route, METH_VARARGS,
+     PyDoc_STR("_add_route($self, path, methods, callback, options, /)\n--\n\nAdd a route, after the others.")},
     {"_exchange", cps_httpserver_exchange, METH_O,
      PyDoc_STR("_exchange($self, request, /)\n--\n\nServe a request given as bytes; waits for the response, bytes.")},
     {"pre_hook", server_pre_hook, METH_NOARGS, PyDoc_STR("pre_hook($self, /)\n--\n\nListen.")},

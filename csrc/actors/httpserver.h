@@ -50,6 +50,7 @@ struct CpsHTTPServer {
     bool no_port;                           /* it does not listen, but is called as a WSGI application */
     bool share_port;                        /* other processes listen there, too */
     CpsRoutes *routes;                      /* owned */
+    PyObject *bottle;                       /* owned, or NULL: plugins and the like; see compysition/_bottle.py */
     CpsHttpEnvironBase *environ;            /* owned; while it listens */
     CpsHttpPort *listening;                 /* owned, or NULL */
     CpsHttpServerLimits limits;
@@ -99,6 +100,11 @@ void cps_httpserver_serve(CpsHTTPServer *self, CpsHttpExchange *exchange);
 /* HTTPServer.callback: serve the request that the caller was called for as usual. */
 PyObject *cps_httpserver_callback(PyObject *op, PyObject *args, PyObject *kwargs);
 
+/* --- httpbottle.c ---------------------------------------------------------------------------------------------------------- */
+
+/* HTTPServer._add_route: a route, as cps_routes_add. */
+PyObject *cps_httpserver_add_route(PyObject *op, PyObject *args);
+
 /* --- httplocal.c ----------------------------------------------------------------------------------------------------------- */
 
 /* HTTPServer._exchange: serve a request that is given as bytes; blocks until it is answered. New bytes, or NULL with an exception set. */
@@ -119,6 +125,10 @@ int cps_httpserver_respond(CpsHTTPServer *self, CpsHttpExchange *exchange, PyObj
 /* Answer with what a callback returned: str or bytes (HTML), dict (JSON), None, an event, or an iterable of str or bytes. Returns 0, or -1 with
  * an exception set, and the exchange is still held. */
 int cps_httpserver_respond_value(CpsHTTPServer *self, CpsHttpExchange *exchange, PyObject *value);
+
+/* Answer with an event (borrowed) of any class whose data, bytes, is the body as it is. Returns 0, or -1 with an exception set, and the
+ * exchange is still held. */
+int cps_httpserver_respond_bytes(CpsHTTPServer *self, CpsHttpExchange *exchange, PyObject *event);
 
 /* Answer with an error, as an event of that class that has it would be. Takes the exchange. Leaves no exception set. */
 void cps_httpserver_respond_error(CpsHTTPServer *self, CpsHttpExchange *exchange, PyTypeObject *event_class,

@@ -17,6 +17,7 @@ struct CpsServing {
     PyObject *url_args;    /* owned dict, or NULL */
     PyObject *environment; /* owned dict */
     PyObject *accept;      /* owned str */
+    bool by_bottle;        /* Python code may have changed the environment; see httpbottle.c */
     CpsContentType content;
     PyTypeObject *event_class; /* borrowed: as far as it is known */
 };
@@ -36,6 +37,24 @@ int cps_serving_send(CpsServing *self, PyObject *event, PyObject *queue);
 /* What HTTPServer does with a request: find its route, and there a callback or a queue. Returns 0, or -1 with an exception set, which is the
  * answer. */
 int cps_serving_by_routes(CpsServing *self);
+
+/* --- httpbottle.c: routes with plugins, and callbacks that use the package bottle --- */
+
+/* Whether there are plugins, hooks or error handlers, for this route or the whole server. */
+bool cps_serving_has_plugins(const CpsServing *self, const CpsRoute *route);
+
+/* Whether a callback may be written against the package bottle, because somebody has imported that. */
+bool cps_serving_may_use_bottle(const CpsServing *self);
+
+/* Call `callback` in its plugins. New: (whether the answer is an event whose data is the body, the answer); NULL with an exception set. */
+PyObject *cps_serving_call_bottle(CpsServing *self, const CpsRoute *route, PyObject *callback);
+
+/* Put what that has changed into the environment. Returns 0, or -1 with an exception set. */
+int cps_serving_take_changes(CpsServing *self);
+
+/* Have the server's own error handler answer, if there is one: 1, 0 when there is none, or -1 with an exception set. `text` and `allow` may
+ * be NULL. */
+int cps_serving_answer_by_handler(CpsServing *self, int code, PyObject *text, PyObject *allow);
 
 /* What the tables of the kinds of HTTPServer begin with. */
 #define CPS_HTTPSERVER_ACTOR_OPS                     \

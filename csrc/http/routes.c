@@ -42,6 +42,7 @@ entry_free(Entry *entry)
     Py_XDECREF(entry->route.ctypes);
     Py_XDECREF(entry->route.callback);
     Py_XDECREF(entry->route.options);
+    Py_XDECREF(entry->route.bottle);
     cps_route_path_free(entry->path);
     PyMem_Free(entry);
 }
@@ -99,8 +100,17 @@ cps_routes_traverse(CpsRoutes *routes, visitproc visit, void *arg)
     for (Py_ssize_t i = 0; i < routes->entry_count; i++) {
         Py_VISIT(routes->entries[i]->route.callback);
         Py_VISIT(routes->entries[i]->route.options);
+        Py_VISIT(routes->entries[i]->route.bottle);
     }
     return 0;
+}
+
+void
+cps_route_set_bottle(const CpsRoute *route, PyObject *bottle)
+{
+    CpsRoute *own = (CpsRoute *)route; /* it is const for those who look */
+
+    Py_XSETREF(own->bottle, bottle);
 }
 
 void
@@ -214,6 +224,7 @@ fill_route(CpsState *state, CpsRoute *route, PyObject *path, PyObject *methods, 
     if (read_options(state, route, route->options) < 0) {
         return -1;
     }
+    route->has_plugins = PyDict_GetItemString(route->options, "apply") != NULL;
     if (PyDict_GET_SIZE(route->options) == 0) {
         Py_CLEAR(route->options);
     }

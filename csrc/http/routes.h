@@ -13,7 +13,9 @@ typedef struct CpsRoute {
     PyObject *ctypes;   /* owned tuple of str, lower case: content types that it takes; NULL: the usual ones */
     PyObject *callback; /* owned: the name of a method, or a callable; NULL: the server's callback */
     PyObject *options;  /* owned dict of all other fields; NULL: none */
+    PyObject *bottle;   /* owned, or NULL: what compysition/_bottle.py has made of it */
     bool ignore_ctype;
+    bool has_plugins; /* among the options */
 } CpsRoute;
 
 /* Add the function that tests use. Returns 0, or -1 with an exception set. */
@@ -37,6 +39,9 @@ int cps_routes_add(CpsRoutes *routes, PyObject *path, PyObject *methods, PyObjec
  * str: the methods that there are, sorted, "GET,POST"); or -1 with an exception set. HEAD is served by GET. */
 int cps_routes_match(CpsRoutes *routes, const char *method, size_t length, PyObject *path, const CpsRoute **route_p,
                      PyObject **url_args_p, PyObject **allow_p);
+
+/* Have route->bottle be that object (taken). */
+void cps_route_set_bottle(const CpsRoute *route, PyObject *bottle);
 
 /* The routes in order, for log lines: calls `visit` for each. */
 void cps_routes_visit(const CpsRoutes *routes, void (*visit)(const CpsRoute *route, void *context), void *context);
