@@ -421,6 +421,20 @@ server_listen(CpsHTTPServer *self)
     return listen_on(self, rt, context);
 }
 
+static void
+log_route(const CpsRoute *route, void *context)
+{
+    CpsHTTPServer *self = context;
+    PyObject *methods = route->methods == NULL ? PyUnicode_FromString("ANY") : PySequence_List(route->methods);
+
+    if (methods == NULL) {
+        PyErr_Clear(); /* out of memory: one line less */
+        return;
+    }
+    cps_log(self->base.logger, CPS_LOG_DEBUG, NULL, "Configured route '%U' with methods '%S'", route->path, methods);
+    Py_DECREF(methods);
+}
+
 static PyObject *
 server_pre_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
@@ -436,6 +450,9 @@ server_pre_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
     self->end_asked = self->goodbye_asked = self->close_asked = false;
     self->own_callback = !cps_method_is(Py_TYPE(op), state->names.callback, _PyCFunction_CAST(cps_httpserver_callback));
     self->own_format = !cps_method_is(Py_TYPE(op), state->names.format_response_data, server_format_response_data);
+    if (cps_log_enabled(self->base.logger, CPS_LOG_DEBUG)) {
+        cps_routes_visit(self->routes, log_route, self);
+    }
     if (!self->no_port && server_listen(self) < 0) {
         return NULL;
     }

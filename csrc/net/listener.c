@@ -163,7 +163,7 @@ listen_on_path(CpsListener *listener, const char *path, int backlog)
     if (path[0] == '\0' || strlen(path) >= sizeof(address.sun_path)) {
         return path[0] == '\0' ? UV_EINVAL : UV_ENAMETOOLONG;
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return last_error();

@@ -3,6 +3,7 @@
 import contextlib
 
 from compysition._core import _match_routes
+from compysition.actors import HTTPServer
 from compysition.errors import SetupError
 
 CONFIG = {
@@ -61,3 +62,23 @@ def leak_refused_configs():
     for config in ("{", "[]", {"routes": 5}, {"routes": [{"path": "/a", "base_path": "none"}]}):
         with contextlib.suppress(SetupError, KeyError):
             _match_routes(config, [])
+
+
+class Plugin:
+    """Refers to its server, which refers to it."""
+
+    def setup(self, app):
+        self.app = app
+
+    def apply(self, callback, route):
+        return lambda **wildcards: callback(**wildcards)
+
+
+def leak_servers_with_functions_and_plugins():
+    server = HTTPServer("http", routes_config=CONFIG)
+    server.install(Plugin())
+    server.get("/f/<x:int>", apply=[Plugin()], size=[server])(lambda x: server)
+    server.add_hook("after_request", lambda: server)
+    assert len(server.plugins) == 1
+    with contextlib.suppress(SetupError):
+        server.get("/<x:nope>")(lambda x: server)
