@@ -469,7 +469,7 @@ static int
 serving_begin(CpsServing *self)
 {
     const CpsHttpRequest *request = self->request;
-    size_t length;
+    size_t length = 0;
     const char *value;
     bool invalid = false;
     CpsMediaType type;

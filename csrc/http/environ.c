@@ -1,7 +1,7 @@
 #include "http/environ.h"
 
+#include "base/percent.h"
 #include "http/form.h"
-#include "http/percent.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "http/form.h"
 
-#include "http/percent.h"
+#include "base/percent.h"
 
 #include <string.h>
 
