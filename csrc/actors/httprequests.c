@@ -48,8 +48,7 @@ serving_answer_exception(CpsServing *self)
     Py_DECREF(error);
 }
 
-/* Also for a path of which a part is no number, as the route says it should be: 400. */
-/* The same, unless the server has a handler for it. `allow` may be NULL, too. */
+/* Answer with a page, unless the server has a handler for that. `allow` may be NULL. */
 static void
 serving_answer_by_handler_or_page(CpsServing *self, int code, PyObject *text, PyObject *allow, const char *field)
 {
@@ -63,6 +62,7 @@ serving_answer_by_handler_or_page(CpsServing *self, int code, PyObject *text, Py
     }
 }
 
+/* Also for a path of which a part is no number, as the route says it should be: 400. */
 static void
 serving_answer_not_found(CpsServing *self, int code)
 {
