@@ -8,6 +8,7 @@ import time
 
 PRELUDE = """
 import os, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job has it ignored
 import compysition
 from compysition import Actor, Event, Queue
 from compysition._core import Null

@@ -43,7 +43,8 @@ queue_put(PyObject *op, PyObject *args, PyObject *kwargs)
     int block = 1;
 
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|pO:put", keywords, &element, &block, &timeout) ||
-        queue_parse_wait(block, timeout, &seconds) < 0 || cps_queue_put((CpsQueue *)op, element, seconds) < 0) {
+        queue_parse_wait(block, timeout, &seconds) < 0 || (block && cps_source_pause(((CpsQueue *)op)->state) < 0) ||
+        cps_queue_put((CpsQueue *)op, element, seconds) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

@@ -1,6 +1,7 @@
 /* Sending: every destination gets its own copy of the event. */
 #include "event/event.h"
 #include "flow/actor.h"
+#include "loop/wait.h"
 #include "loop/worker.h"
 
 /* --- what full queues refused -------------------------------------------------------------------------------------------------- */
@@ -147,7 +148,11 @@ send_begin(CpsActor *self, PyObject *event, bool from_c)
     CpsEvent *sent = (CpsEvent *)event;
     CpsWorker *worker = self->rt == NULL ? NULL : cps_worker_current(self->rt);
     CpsDelivery *delivery = worker == NULL ? NULL : cps_worker_delivery(worker);
+    bool in_consume = delivery != NULL && delivery->active;
 
+    if (!in_consume && !from_c && self->rt != NULL && cps_source_pause(self->state) < 0) {
+        return -1;
+    }
     if (sent->lineage == NULL) {
         sent->lineage = cps_lineage_new(self->ledger);
         if (sent->lineage == NULL) {
@@ -155,7 +160,7 @@ send_begin(CpsActor *self, PyObject *event, bool from_c)
         }
     }
     self->counters.out++;
-    if (delivery == NULL || !delivery->active) {
+    if (!in_consume) {
         return from_c ? CPS_SENDER_C_SOURCE : CPS_SENDER_SOURCE;
     }
     if (delivery->lineage == sent->lineage) {

@@ -15,9 +15,10 @@ _Thread_local CpsRuntime *cps_runtime_of_thread;
 static CpsList runtimes; /* CpsRuntime.process_link: those of all threads */
 
 enum {
-    SLICE_NS = 300 * 1000, /* how long workers drain before the loop is polled */
-    SLICE_EVENTS = 8,      /* events between two looks at the clock */
-    POLL_NS = 100 * 1000,  /* with work at hand, poll no more often */
+    SLICE_NS = 300 * 1000,  /* how long workers drain before the loop is polled */
+    SLICE_EVENTS = 8,       /* events between two looks at the clock */
+    SOURCE_NS = 100 * 1000, /* how long one that was resumed makes events before it gives way */
+    POLL_NS = 100 * 1000,   /* with work at hand, poll no more often */
     /* Other Python threads wait no longer for C actors. A thread asks for the GIL, and then surely gets it, when it has been kept
      * from it for 5 ms: giving it up as often would be taken for an offer, and it would be ours again before the thread woke up. */
     GIL_NS = 10 * 1000 * 1000,
@@ -253,6 +254,14 @@ cps_runtime_enter_hub(CpsRuntime *rt)
 
 /* --- a turn of the hub ---------------------------------------------------------------------------------------------------------------- */
 
+static void
+runtime_begin_slice(CpsRuntime *rt, uint64_t duration)
+{
+    rt->slice_end = uv_hrtime() + duration;
+    rt->slice_budget = SLICE_EVENTS;
+    rt->slice_over = false;
+}
+
 bool
 cps_slice_spent(CpsRuntime *rt)
 {
@@ -301,6 +310,7 @@ runtime_resume(CpsRuntime *rt)
 
     cps_list_splice(&rt->resuming, &rt->wakes);
     while (runtime_goes_on(rt) && (link = cps_list_pop(&rt->resuming)) != NULL) {
+        runtime_begin_slice(rt, SOURCE_NS);
         if (cps_worker_resume(rt, CPS_CONTAINER(link, CpsWait, wake_link)->fiber) < 0) {
             return -1;
         }
@@ -336,9 +346,7 @@ runtime_run_ready(CpsRuntime *rt)
     if (cps_list_empty(&rt->ready)) {
         return 0;
     }
-    rt->slice_end = uv_hrtime() + SLICE_NS;
-    rt->slice_budget = SLICE_EVENTS;
-    rt->slice_over = false;
+    runtime_begin_slice(rt, SLICE_NS);
     while (!rt->slice_over && !cps_list_empty(&rt->ready) && runtime_goes_on(rt)) {
         if (cps_worker_drain(rt) < 0) {
             return -1;

@@ -260,6 +260,27 @@ cps_yield(CpsState *state)
     return status;
 }
 
+int
+cps_source_pause(CpsState *state)
+{
+    CpsRuntime *rt = cps_runtime_peek();
+    CpsWorker *worker;
+    PyObject *fiber; /* owned */
+    int status;
+
+    if (rt == NULL || rt->closing || rt->abandoned || !cps_slice_spent(rt)) {
+        return 0;
+    }
+    worker = cps_worker_current(rt);
+    if (worker != NULL && cps_worker_delivery(worker)->active) {
+        return 0;
+    }
+    fiber = cps_fiber_current();
+    status = fiber == NULL ? -1 : fiber == rt->hub ? 0 : cps_yield(state);
+    Py_XDECREF(fiber);
+    return status;
+}
+
 /* --- compysition.sleep ------------------------------------------------------------------------------------------------------------ */
 
 PyDoc_STRVAR(sleep_doc,

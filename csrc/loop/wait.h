@@ -53,6 +53,10 @@ int cps_sleep(CpsState *state, double seconds);
 /* Give way: run after everything that is ready now. Returns 0, or -1 with an exception set. */
 int cps_yield(CpsState *state);
 
+/* Before an event of somebody who may make them for ever: give way when his slice is over. Does nothing in a consume, which runs to
+ * its end, and in the hub, which cannot. Returns 0, or -1 with an exception set. */
+int cps_source_pause(CpsState *state);
+
 /* compysition.sleep */
 int cps_wait_setup(PyObject *module, CpsState *state);
 

@@ -61,7 +61,7 @@ def drive(first, actors, events, wave):
     seconds = 0.0
     for start in range(0, events, wave):
         for _ in range(min(wave, events - start)):
-            first.put(JSONEvent(data=DOCUMENT))
+            first.put_nowait(JSONEvent(data=DOCUMENT))  # put() gives way from time to time
         begin = time.thread_time()
         while any(map(len, queues)):
             sleep(0)

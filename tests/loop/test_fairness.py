@@ -7,7 +7,7 @@ import pytest
 
 import compysition
 from compysition import Actor, Event
-from compysition.actors import FlowController
+from compysition.actors import FlowController, Null
 from tests.flows import Forward, Source, numbers_to, quiet_director
 from tests.loop.helpers import Held
 
@@ -108,3 +108,86 @@ def test_RULE_4_consumes_that_park_do_not_hold_up_a_timer():
     park.release(5000)
     director.stop()
     assert late < 1000
+
+
+class Endless(Actor):
+    """Makes events without ever waiting for room, until there are far too many."""
+
+    MANY = 300_000
+
+    def pre_hook(self):
+        self.made = 0
+        self.threads.spawn(self.produce, restart=False)
+
+    def produce(self):
+        while self.loop() and self.made < self.MANY:
+            self.made += 1
+            self.emit(Event(data=self.made))
+
+    def emit(self, event):
+        self.send_event(event)
+
+    def consume(self, event, *args, **kwargs):
+        """A source gets no events."""
+
+
+class Putter(Endless):
+    def emit(self, event):
+        for queue in self.pool.outbound.values():
+            queue.put(event)
+
+
+@pytest.mark.parametrize("source_class", [Endless, Putter])
+def test_RULE_4_a_source_gives_way_although_there_is_room(source_class):
+    """Nothing would make it wait: its queue is not bounded. Two of them have their turns."""
+    director = quiet_director(size=0, stop_timeout=0)
+    sources = [director.register_actor(source_class, f"source {i}") for i in range(2)]
+    null = director.register_actor(Null, "end")
+    for source in sources:
+        director.connect_queue(source, null)
+    director.start(block=False)
+    seen = []
+    while not seen or not all(seen[-1]):
+        compysition.sleep(0.001)
+        seen.append([source.made for source in sources])
+    director.stop()
+    assert max(seen[-1]) < Endless.MANY
+    assert director.stats()["actors"]["end"]["in"] > 0
+
+
+def test_RULE_4_main_gives_way_while_it_sends():
+    director = quiet_director(size=0)
+    source = director.register_actor(Source, "source", 0)
+    null = director.register_actor(Null, "end")
+    director.connect_queue(source, null)
+    director.start(block=False)
+    sent = 0
+    while director.stats()["actors"]["end"]["in"] == 0 and sent < Endless.MANY:
+        source.send_event(Event(data=sent))
+        sent += 1
+    director.stop()
+    assert sent < Endless.MANY
+
+
+def test_RULE_4_a_consume_does_not_give_way():
+    """It runs to its end, however much it sends: nobody sees the half of its work."""
+
+    class Burst(Actor):
+        def consume(self, event, *args, **kwargs):
+            before = received()
+            end = time.monotonic() + 0.002
+            while time.monotonic() < end:
+                self.send_event(event)
+            meanwhile.append(received() - before)
+
+    meanwhile = []
+    director, burst = numbers_to(Burst, count=3, size=0)
+    null = director.register_actor(Null, "end")
+    director.connect_queue(burst, null)
+
+    def received():
+        return director.stats()["actors"]["end"]["in"]
+
+    director.start(block=False)
+    director.stop()
+    assert meanwhile == [0, 0, 0]
