@@ -1026,6 +1026,21 @@ class WSGI(HTTPServer):
 
 class WSGIServer(WSGI): ...
 
+class BottleWSGI(WSGI):
+    def __init__(
+        self, name: str, *args: Any, routes_json: str | None = None, **kwargs: Any
+    ) -> None: ...
+    def connect_queue(
+        self,
+        source_queue_name: Any = "outbox",
+        destination: Actor | None = None,
+        destination_queue_name: Any = "inbox",
+        check_existing: bool = True,
+        bottle_route_kwargs: Any = None,
+        routes: Any = None,
+        entity: str | None = None,
+    ) -> None: ...
+
 class BasicAuth(Actor):
     realm: str
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None: ...

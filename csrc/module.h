@@ -75,6 +75,7 @@
     X(HTTPServer)                       \
     X(WSGI)                             \
     X(WSGIServer)                       \
+    X(BottleWSGI)                       \
     X(BasicAuth)                        \
     X(RESTTranslator)                   \
     X(Director)

@@ -40,7 +40,7 @@ from compysition.actors.rest import RESTTranslator
 from compysition.actors.stdout import STDOUT
 from compysition.actors.testevent import TestEvent
 from compysition.actors.transformer import Transformer
-from compysition.actors.wsgi import WSGI, WSGIServer
+from compysition.actors.wsgi import WSGI, BottleWSGI, WSGIServer
 from compysition.actors.xmlfilter import XMLFilter
 from compysition.actors.xmlmatcher import XMLMatcher
 from compysition.actors.xmltodict import XMLToDict
@@ -56,6 +56,7 @@ __all__ = [
     "XSD",
     "XSLT",
     "BasicAuth",
+    "BottleWSGI",
     "CronEventGenerator",
     "Data",
     "DictToXML",

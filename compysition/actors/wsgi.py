@@ -1,5 +1,9 @@
 """Import path of the HTTP actors of old."""
 
-from compysition._core import WSGI, WSGIServer
+from compysition._core import WSGI, BottleWSGI, WSGIServer
 
-__all__ = ["WSGI", "WSGIServer"]
+__all__ = ["WSGI", "BottleWSGI", "HTTPGateway", "WSGIServer"]
+
+
+class HTTPGateway:
+    """An empty class of old, for scripts that import it."""

@@ -495,9 +495,8 @@ serving_begin(CpsServing *self)
     return self->path == NULL ? -1 : 0;
 }
 
-/* Find the route; NULL when it was answered, or with an exception set. */
-static const CpsRoute *
-serving_find_route(CpsServing *self)
+const CpsRoute *
+cps_serving_find_route(CpsServing *self)
 {
     const CpsHttpRequest *request = self->request;
     const CpsRoute *route = NULL;
@@ -530,7 +529,7 @@ cps_serving_read_environment(CpsServing *self)
 int
 cps_serving_by_routes(CpsServing *self)
 {
-    const CpsRoute *route = serving_find_route(self);
+    const CpsRoute *route = cps_serving_find_route(self);
     PyObject *queue_name;
 
     if (route == NULL) {

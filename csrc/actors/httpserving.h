@@ -34,6 +34,9 @@ PyObject *cps_serving_make_event(CpsServing *self, PyObject *service, PyObject *
 /* The event goes to the queue, and the exchange waits for it. Returns 0, or -1 with an exception set: it does not wait then. */
 int cps_serving_send(CpsServing *self, PyObject *event, PyObject *queue);
 
+/* Find the route. Borrowed; NULL when the request was answered, or with an exception set. */
+const CpsRoute *cps_serving_find_route(CpsServing *self);
+
 /* What HTTPServer does with a request: find its route, and there a callback or a queue. Returns 0, or -1 with an exception set, which is the
  * answer. */
 int cps_serving_by_routes(CpsServing *self);

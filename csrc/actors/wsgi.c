@@ -3,7 +3,7 @@
 #include "actors/httpserving.h"
 
 #include "event/event.h"
-#include "event/http.h"
+#include "event/jsonevent.h"
 #include "http/form.h"
 
 typedef struct {
@@ -281,6 +281,185 @@ wsgi_format(CpsHTTPServer *server, PyObject *event)
     return cps_event_data_string(state, event);
 }
 
+/* --- routes of Bottle's kind --------------------------------------------------------------------------------------------------------------- */
+
+/* The queue of a request: the one that the path names, else the one that its route was connected with, else the one with the server's name. New,
+ * or NULL with an exception set. */
+static PyObject *
+bottlewsgi_service(CpsServing *serving, const CpsRoute *route)
+{
+    PyObject *name_key = serving->server->base.state->names.queue;
+    PyObject *name = serving->url_args == NULL ? NULL : PyDict_GetItemWithError(serving->url_args, name_key);
+
+    if (name == NULL && route->options != NULL && !PyErr_Occurred()) {
+        name = PyDict_GetItemWithError(route->options, name_key);
+    }
+    if (name == NULL && !PyErr_Occurred()) {
+        name = serving->server->base.name;
+    }
+    return Py_XNewRef(name);
+}
+
+static int
+bottlewsgi_serve(CpsServing *serving)
+{
+    const CpsRoute *route = cps_serving_find_route(serving);
+    PyObject *service, *queue;
+    int status = -1;
+
+    if (route == NULL) {
+        return PyErr_Occurred() ? -1 : 0;
+    }
+    service = bottlewsgi_service(serving, route);
+    if (service == NULL || cps_serving_read_environment(serving) < 0) {
+        Py_XDECREF(service);
+        return -1;
+    }
+    queue = Py_XNewRef(PyDict_GetItemWithError((PyObject *)serving->server->base.pool->outbound, service));
+    if (queue != NULL) {
+        status = wsgi_send(serving, service, queue);
+        Py_DECREF(queue);
+    }
+    else if (!PyErr_Occurred()) {
+        status = wsgi_not_found(serving, "Service '%U' not found", service);
+    }
+    Py_DECREF(service);
+    return status;
+}
+
+static const CpsHTTPServerOps bottlewsgi_ops = {
+    .actor = CPS_HTTPSERVER_ACTOR_OPS,
+    .serve = bottlewsgi_serve,
+    .prepare = wsgi_prepare,
+    .format = wsgi_format,
+};
+
+/* Serve what the dict of a route's arguments says, for the outbox `queue`. Returns 0, or -1 with an exception set. */
+static int
+bottlewsgi_add_route(CpsHTTPServer *server, PyObject *route, PyObject *queue)
+{
+    PyObject *path, *methods, *options;
+    int status = -1;
+
+    if (!PyDict_Check(route)) {
+        PyErr_Format(PyExc_TypeError, "a route must be a dict of the arguments of bottle's route(), not %R", route);
+        return -1;
+    }
+    path = PyDict_GetItemString(route, "path");
+    methods = PyDict_GetItemString(route, "method");
+    if (path == NULL) {
+        PyErr_Format(PyExc_ValueError, "the route %R has no path", route);
+        return -1;
+    }
+    options = Py_BuildValue("{OO}", server->base.state->names.queue, queue);
+    if (options != NULL) {
+        PyObject *get = PyUnicode_FromString("GET");
+
+        status =
+            get == NULL ? -1 : cps_routes_add(server->routes, path, methods == NULL ? get : methods, NULL, options);
+        Py_XDECREF(get);
+    }
+    Py_XDECREF(options);
+    return status;
+}
+
+/* One route, or a list of them. Returns 0, or -1 with an exception set. */
+static int
+bottlewsgi_add_routes(CpsHTTPServer *server, PyObject *routes, PyObject *queue)
+{
+    int status = 0;
+
+    if (!PyList_Check(routes) && !PyTuple_Check(routes)) {
+        return bottlewsgi_add_route(server, routes, queue);
+    }
+    for (Py_ssize_t i = 0; status == 0 && i < PySequence_Fast_GET_SIZE(routes); i++) {
+        status = bottlewsgi_add_route(server, PySequence_Fast_GET_ITEM(routes, i), queue);
+    }
+    return status;
+}
+
+/* Take a keyword out of a dict. New; NULL when it is not there. */
+static PyObject *
+pop_keyword(PyObject *kwargs, const char *name)
+{
+    PyObject *value = Py_XNewRef(PyDict_GetItemString(kwargs, name));
+
+    if (value != NULL && PyDict_DelItemString(kwargs, name) < 0) {
+        Py_CLEAR(value);
+    }
+    return value;
+}
+
+static PyObject *
+bottlewsgi_connect_queue(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    static const char *const keywords[] = {"bottle_route_kwargs", "routes"}; /* of different releases */
+    CpsHTTPServer *server = (CpsHTTPServer *)op;
+    PyObject *rest = kwargs == NULL ? PyDict_New() : PyDict_Copy(kwargs);
+    PyObject *routes = NULL, *entity = NULL, *connect = NULL, *result = NULL, *name;
+
+    for (size_t i = 0; rest != NULL && routes == NULL && i < Py_ARRAY_LENGTH(keywords); i++) {
+        routes = pop_keyword(rest, keywords[i]);
+    }
+    entity = rest == NULL ? NULL : pop_keyword(rest, "entity");
+    name = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0)
+           : rest == NULL             ? NULL
+                                      : PyDict_GetItemString(rest, "source_queue_name");
+    if (rest != NULL && !PyErr_Occurred()) {
+        connect = PyObject_GetAttrString((PyObject *)server->base.state->types.Actor, "connect_queue");
+    }
+    if (connect != NULL) {
+        PyObject *bound = PyObject_CallMethod(connect, "__get__", "O", op);
+
+        result = bound == NULL ? NULL : PyObject_Call(bound, args, rest);
+        Py_XDECREF(bound);
+    }
+    if (result != NULL && routes != NULL && name != NULL &&
+        bottlewsgi_add_routes(server, routes, entity ? entity : name) < 0) {
+        Py_CLEAR(result);
+    }
+    Py_XDECREF(rest);
+    Py_XDECREF(routes);
+    Py_XDECREF(entity);
+    Py_XDECREF(connect);
+    return result;
+}
+
+/* {"routes": [...]}, where a route without a method serves GET, as Bottle has it. Returns 0, or -1 with an exception set. */
+static int
+bottlewsgi_configure(CpsHTTPServer *server, PyObject *text)
+{
+    CpsState *state = server->base.state;
+    PyObject *config = cps_json_value(state, text), *routes = NULL;
+    int status = 0;
+
+    if (config == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_ValueError) || PyErr_ExceptionMatches(PyExc_TypeError)) {
+            PyObject *problem = PyErr_GetRaisedException(); /* new */
+
+            PyErr_Format(PyExc_AttributeError, "Malformed JSON object: %S", problem);
+            Py_DECREF(problem);
+        }
+        return -1;
+    }
+    routes = PyDict_Check(config) ? PyDict_GetItemString(config, "routes") : NULL; /* borrowed */
+    for (Py_ssize_t i = 0; status == 0 && routes != NULL && PyList_Check(routes) && i < PyList_GET_SIZE(routes); i++) {
+        PyObject *route = PyList_GET_ITEM(routes, i);
+
+        if (PyDict_Check(route) && PyDict_GetItemString(route, "method") == NULL) {
+            PyObject *get = PyUnicode_FromString("GET");
+
+            status = get == NULL ? -1 : PyDict_SetItemString(route, "method", get);
+            Py_XDECREF(get);
+        }
+    }
+    if (status == 0) {
+        status = cps_routes_configure(server->routes, config);
+    }
+    Py_DECREF(config);
+    return status;
+}
+
 static const CpsHTTPServerOps wsgi_ops = {
     .actor = CPS_HTTPSERVER_ACTOR_OPS,
     .serve = wsgi_serve,
@@ -290,10 +469,10 @@ static const CpsHTTPServerOps wsgi_ops = {
 
 /* --- construction ------------------------------------------------------------------------------------------------------------------------ */
 
-enum { NAME, BASE_PATH, ADDRESS, PORT, KEYFILE, CERTFILE, DELIMITER, KEY, RUN_SERVER, PARAMETERS };
+enum { NAME, BASE_PATH, ADDRESS, PORT, KEYFILE, CERTFILE, DELIMITER, KEY, RUN_SERVER, ROUTES_JSON, PARAMETERS };
 
 static const char *const parameter_names[PARAMETERS] = {
-    "name", "base_path", "address", "port", "keyfile", "certfile", "delimiter", "key", "run_server",
+    "name", "base_path", "address", "port", "keyfile", "certfile", "delimiter", "key", "run_server", "routes_json",
 };
 
 /* Returns 0, or -1 with an exception set. */
@@ -335,7 +514,8 @@ wsgi_server_arguments(PyObject *const *values, PyObject *rest)
 
 /* A whole tp_init; `runs` is the default of run_server. */
 static int
-wsgi_init_as(PyObject *op, const char *function, PyObject *args, PyObject *kwargs, bool runs)
+wsgi_init_as(PyObject *op, const char *function, const CpsHTTPServerOps *ops, PyObject *args, PyObject *kwargs,
+             bool runs)
 {
     CpsWSGI *self = (CpsWSGI *)op;
     PyObject *values[PARAMETERS] = {NULL}; /* borrowed */
@@ -347,8 +527,11 @@ wsgi_init_as(PyObject *op, const char *function, PyObject *args, PyObject *kwarg
     }
     arguments = wsgi_server_arguments(values, rest_kwargs);
     if (arguments != NULL && wsgi_take_names(self, values) == 0 && cps_take_flag(&runs, values[RUN_SERVER]) == 0) {
-        status = cps_httpserver_init(op, &wsgi_ops, rest_args, arguments);
+        status = cps_httpserver_init(op, ops, rest_args, arguments);
         self->base.no_port = !runs;
+        if (status == 0 && values[ROUTES_JSON] != NULL && values[ROUTES_JSON] != Py_None) {
+            status = bottlewsgi_configure(&self->base, values[ROUTES_JSON]);
+        }
     }
     Py_XDECREF(arguments);
     Py_DECREF(rest_args);
@@ -359,13 +542,42 @@ wsgi_init_as(PyObject *op, const char *function, PyObject *args, PyObject *kwarg
 static int
 wsgi_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    return wsgi_init_as(op, "WSGI", args, kwargs, false);
+    return wsgi_init_as(op, "WSGI", &wsgi_ops, args, kwargs, false);
 }
 
 static int
 wsgiserver_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    return wsgi_init_as(op, "WSGIServer", args, kwargs, true);
+    return wsgi_init_as(op, "WSGIServer", &wsgi_ops, args, kwargs, true);
+}
+
+/* Its dict is called wsgi, whatever the actor's name is, and HTTPServer's default route is none of its own. */
+static int
+bottlewsgi_init(PyObject *op, PyObject *args, PyObject *kwargs)
+{
+    CpsWSGI *self = (CpsWSGI *)op;
+    PyObject *none, *key;
+    int status;
+
+    if (wsgi_init_as(op, "BottleWSGI", &bottlewsgi_ops, args, kwargs, false) < 0) {
+        return -1;
+    }
+    if (kwargs == NULL || PyDict_GetItemString(kwargs, "routes_json") == NULL) {
+        none = Py_BuildValue("{s[]}", "routes");
+        status = none == NULL ? -1 : cps_routes_configure(self->base.routes, none);
+        Py_XDECREF(none);
+        if (status < 0) {
+            return -1;
+        }
+    }
+    if (kwargs == NULL || PyDict_GetItemString(kwargs, "key") == NULL) {
+        key = PyUnicode_FromString("wsgi");
+        if (key == NULL) {
+            return -1;
+        }
+        Py_SETREF(self->key, key);
+    }
+    return 0;
 }
 
 static int
@@ -446,13 +658,53 @@ static PyType_Spec wsgiserver_spec = {
     .slots = wsgiserver_slots,
 };
 
+PyDoc_STRVAR(
+    bottlewsgi_doc,
+    "BottleWSGI(name, *args, routes_json=None, filter_environment=True, **kwargs)\n--\n\n"
+    "WSGI with routes of Bottle's kind: use HTTPServer in new scripts.\n\n"
+    "In, out: HttpEvent. routes_json: JSON text {'routes': [...]}; more routes come from connect_queue(...,\n"
+    "bottle_route_kwargs={'path': ..., 'method': [...]}) of the director, each to the queue of that connection. The "
+    "queue\n"
+    "is the wildcard queue of the path, else that one, else the one with the actor's name; wildcards become "
+    "attributes.\n"
+    "The dict of the request is event.wsgi. filter_environment is ignored: environments have plain values only. Other\n"
+    "arguments are those of WSGI. Raises AttributeError for bad JSON, SetupError for bad routes.");
+
+static PyMethodDef bottlewsgi_methods[] = {
+    {"connect_queue", _PyCFunction_CAST(bottlewsgi_connect_queue), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("connect_queue($self, source_queue_name='outbox', destination=None, destination_queue_name='inbox',\n"
+               "              check_existing=True, bottle_route_kwargs=None, routes=None, entity=None)\n--\n\n"
+               "As Actor's. bottle_route_kwargs, or routes: a dict of a route's path and method, or a list of them, "
+               "whose requests\n"
+               "go to that queue, or to the one called entity.")},
+    {NULL},
+};
+
+static PyType_Slot bottlewsgi_slots[] = {
+    {Py_tp_doc, (void *)bottlewsgi_doc},
+    {Py_tp_init, bottlewsgi_init},
+    {Py_tp_traverse, wsgi_traverse},
+    {Py_tp_clear, wsgi_clear},
+    {Py_tp_dealloc, wsgi_dealloc},
+    {Py_tp_methods, bottlewsgi_methods},
+    {0, NULL},
+};
+
+static PyType_Spec bottlewsgi_spec = {
+    .name = "compysition.actors.wsgi.BottleWSGI",
+    .basicsize = sizeof(CpsWSGI),
+    .flags = CPS_ACTOR_FLAGS,
+    .slots = bottlewsgi_slots,
+};
+
 int
 cps_wsgi_setup(PyObject *module, CpsState *state)
 {
-    PyTypeObject *const *types[] = {&state->types.WSGI, &state->types.WSGIServer};
+    PyTypeObject *const *types[] = {&state->types.WSGI, &state->types.WSGIServer, &state->types.BottleWSGI};
 
     if (cps_add_type(module, &state->types.WSGI, &wsgi_spec, (PyObject *)state->types.HTTPServer) < 0 ||
-        cps_add_type(module, &state->types.WSGIServer, &wsgiserver_spec, (PyObject *)state->types.WSGI) < 0) {
+        cps_add_type(module, &state->types.WSGIServer, &wsgiserver_spec, (PyObject *)state->types.WSGI) < 0 ||
+        cps_add_type(module, &state->types.BottleWSGI, &bottlewsgi_spec, (PyObject *)state->types.WSGI) < 0) {
         return -1;
     }
     for (size_t i = 0; i < Py_ARRAY_LENGTH(types); i++) {

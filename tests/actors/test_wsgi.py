@@ -8,7 +8,8 @@ from wsgiref.validate import validator
 import pytest
 
 from compysition import Actor
-from compysition.actors import WSGI, Data, WSGIServer
+from compysition.actors import WSGI, BottleWSGI, Data, WSGIServer
+from compysition.actors.wsgi import HTTPGateway
 from compysition.event import HttpEvent
 from tests.flows import Forward, Slow, quiet_director
 from tests.servers import serving
@@ -221,3 +222,60 @@ def test_a_call_that_is_no_request():
 def test_a_call_of_what_does_not_run():
     with pytest.raises(RuntimeError, match="'wsgi' has not been started"):
         WSGI("wsgi")._exchange(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+# ---- BottleWSGI ----
+
+
+def test_bottle_routes_of_connections():
+    first, second = Look("first"), Look("second")
+
+    def connect(director, http, *services):
+        routes = {"path": "/one/<item:int>", "method": ["GET", "PUT"]}
+        director.register_actor(first)
+        director.register_actor(second)
+        director.connect_queue(http, first, bottle_route_kwargs=routes)
+        director.connect_queue(http, second, routes=[{"path": "/two"}, {"path": "/deux"}])
+        director.connect_queue(first, http)
+        director.connect_queue(second, http)
+
+    with serving(cls=BottleWSGI, connect=connect, run_server=True) as server:
+        assert server.request("PUT", "/one/7", b"x", {"Content-Type": "text/plain"})[0] == 200
+        assert server.request("GET", "/two/")[0] == 200
+        assert server.request("GET", "/deux")[0] == 200
+        assert server.request("POST", "/two")[0] == 405
+        assert server.request("GET", "/three")[0] == 404
+    event = first.seen[0]
+    assert (event.item, event.service, event.data) == (7, "first", {"raw": "x"})
+    assert event.wsgi["environment"]["REQUEST_METHOD"] == "PUT"
+    assert [event.service for event in second.seen] == ["second", "second"]
+
+
+def test_bottle_routes_as_json():
+    look = Look("orders")
+    routes = (
+        '{"routes": [{"path": "/v1/<queue>/<item>", "callback": "callback"}, {"path": "/own"}]}'
+    )
+    settings = {"cls": BottleWSGI, "connect": only, "run_server": True, "routes_json": routes}
+    with serving(look, **settings) as server:
+        status, _, body = server.request("GET", "/v1/orders/x")
+        missing = server.request("GET", "/v1/nope/x")
+        own = server.request("GET", "/own")
+    assert (status, body) == (200, b"{}")
+    assert look.seen[0].item == "x"
+    assert (missing[0], b"Service 'nope' not found" in missing[2].replace(b"&#x27;", b"'")) == (
+        404,
+        True,
+    )
+    assert (own[0], b"'http'" in own[2]) == (404, True)
+
+
+def test_bottle_routes_that_are_no_json():
+    with pytest.raises(AttributeError, match="Malformed JSON object: "):
+        BottleWSGI("wsgi", routes_json="{")
+
+
+def test_names_of_old():
+    assert issubclass(WSGIServer, WSGI)
+    assert issubclass(BottleWSGI, WSGI)
+    assert HTTPGateway() is not None
