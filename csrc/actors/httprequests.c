@@ -464,26 +464,35 @@ serving_log(CpsServing *self)
     }
 }
 
+/* What the client takes. New str, or NULL with MemoryError set. */
+static PyObject *
+serving_read_accept(CpsServing *self)
+{
+    CpsBuffer joined = {0};
+    bool invalid = false;
+    size_t length = 0;
+    const char *accept = cps_http_field_list(self->request, CPS_FIELD_ACCEPT, &joined, &length);
+    CpsMediaType type = cps_accept_choose(accept, length, &invalid);
+
+    if (invalid) {
+        cps_log(self->server->base.logger, CPS_LOG_WARNING, NULL,
+                "Invalid mimetype defined in client Accepts header. '%.*s' is not a valid mime type",
+                (int)(length < 200 ? length : 200), accept);
+    }
+    cps_buffer_free(&joined);
+    return PyUnicode_FromString(cps_media_type_name(type));
+}
+
 /* What is to be known before a route is looked for. Returns 0, or -1 with an exception set, or when it was answered. */
 static int
 serving_begin(CpsServing *self)
 {
     const CpsHttpRequest *request = self->request;
     size_t length = 0;
-    const char *value;
-    bool invalid = false;
-    CpsMediaType type;
+    const char *value = cps_http_field(request, CPS_FIELD_CONTENT_TYPE, &length);
 
-    value = cps_http_field(request, CPS_FIELD_CONTENT_TYPE, &length);
     cps_content_type_read(&self->content, value, length);
-    value = cps_http_field(request, CPS_FIELD_ACCEPT, &length);
-    type = cps_accept_choose(value, length, &invalid);
-    if (invalid) {
-        cps_log(self->server->base.logger, CPS_LOG_WARNING, NULL,
-                "Invalid mimetype defined in client Accepts header. '%.*s' is not a valid mime type",
-                (int)(length < 200 ? length : 200), value);
-    }
-    self->accept = PyUnicode_FromString(cps_media_type_name(type));
+    self->accept = serving_read_accept(self);
     self->method = PyUnicode_DecodeASCII(cps_slice(request, request->method), request->method.length, NULL);
     self->path = self->accept == NULL || self->method == NULL ? NULL : cps_http_environ_path(request);
     if (self->path == NULL && !PyErr_Occurred()) {
