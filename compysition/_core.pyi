@@ -927,6 +927,12 @@ class SetCookie(Actor):
 
 @disjoint_base
 class HTTPServer(Actor):
+    DEFAULT_ROUTE: ClassVar[dict[str, Any]]
+    QUEUE_REGEX: ClassVar[re.Pattern[str]]
+    CONTENT_TYPES: ClassVar[Sequence[str]]
+    CONTENT_TYPE_MAP: ClassVar[Mapping[str, type[HttpEvent]]]
+    X_WWW_FORM_URLENCODED: ClassVar[str]
+    X_WWW_FORM_URLENCODED_KEY_MAP: ClassVar[Mapping[str, type[HttpEvent]]]
     address: str
     port: int
     keyfile: Any
@@ -1024,7 +1030,8 @@ class WSGI(HTTPServer):
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
-class WSGIServer(WSGI): ...
+class WSGIServer(WSGI):
+    def __init__(self, name: str, *args: Any, run_server: bool = True, **kwargs: Any) -> None: ...
 
 class BasicAuth(Actor):
     realm: str

@@ -141,6 +141,8 @@
     X(format_response_data)      \
     X(callback)                  \
     X(bottle)                    \
+    X(CONTENT_TYPES)             \
+    X(DEFAULT_ROUTE)             \
     X(HTTP_AUTHORIZATION)        \
     X(PATH_INFO)                 \
     X(entity_id)                 \

@@ -87,16 +87,16 @@ serving_answer_not_allowed(CpsServing *self, PyObject *allow)
 
 /* 1 when the route takes the content type, 0 when not, -1 with an exception set. */
 static int
-route_takes(const CpsRoute *route, const char *type)
+route_takes(const CpsServing *self, const CpsRoute *route)
 {
-    PyObject *text;
+    PyObject *types = route->ctypes != NULL ? route->ctypes : self->server->ctypes, *text;
     int found;
 
-    if (route->ctypes == NULL) {
-        return cps_content_type_is_usual(type);
+    if (types == NULL) {
+        return cps_content_type_is_usual(self->content.type);
     }
-    text = PyUnicode_FromString(type);
-    found = text == NULL ? -1 : PySequence_Contains(route->ctypes, text);
+    text = PyUnicode_FromString(self->content.type);
+    found = text == NULL ? -1 : PySequence_Contains(types, text);
     Py_XDECREF(text);
     return found;
 }
@@ -111,7 +111,7 @@ serving_check_content(CpsServing *self, const CpsRoute *route)
     if (!self->request->has_body || route->ignore_ctype || self->content.type[0] == '\0') {
         return true;
     }
-    takes = route_takes(route, self->content.type);
+    takes = route_takes(self, route);
     if (takes > 0) {
         return true;
     }
