@@ -221,7 +221,8 @@
     X(bottle_error_answer)                                                                  \
     X(bottle_add_changes)                                                                   \
     X(re_compile)                                                                           \
-    X(a2b_base64) /* binascii.a2b_base64 */
+    X(a2b_base64)        /* binascii.a2b_base64 */                                          \
+    X(canonical_charset) /* compysition._charsets.canonical */
 
 enum { CPS_COPY_CACHE = 64 };
 

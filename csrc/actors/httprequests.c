@@ -4,6 +4,7 @@
 #include "event/event.h"
 #include "event/http.h"
 #include "http/accept.h"
+#include "http/charset.h"
 #include "http/form.h"
 #include "loop/fiber.h"
 
@@ -139,17 +140,13 @@ class_of_content(CpsState *state, CpsContentKind kind)
     return state->types.JSONHttpEvent;
 }
 
-/* The body as text. New, or NULL with MalformedEventData set. */
+/* The body as text. New, or NULL with an exception set. */
 static PyObject *
 serving_text(CpsServing *self, const char *charset)
 {
     const CpsBuffer *body = &self->request->body;
-    PyObject *text = PyUnicode_Decode(body->bytes, (Py_ssize_t)body->length, charset, NULL);
 
-    if (text == NULL && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
-        cps_raise_from(self->server->base.state, CPS_MALFORMED_EVENT_DATA, "The body is no text in %s", charset);
-    }
-    return text;
+    return cps_http_decode(self->server->base.state, body->bytes, body->length, charset, NULL);
 }
 
 /* The field of a form that counts; it decides on the class of the event. New, or NULL with an exception set. */
@@ -191,12 +188,12 @@ serving_data(CpsServing *self)
     case CPS_CONTENT_XML:
         return PyBytes_FromStringAndSize(body->bytes, (Py_ssize_t)body->length);
     case CPS_CONTENT_TEXT:
-        return serving_text(self, self->content.charset[0] == '\0' ? "utf-8" : self->content.charset);
+        return serving_text(self, self->content.charset);
     case CPS_CONTENT_JSON:
     case CPS_CONTENT_FORM:
         break;
     }
-    return serving_text(self, "utf-8"); /* RFC 8259, 8.1 */
+    return serving_text(self, ""); /* UTF-8: RFC 8259, 8.1 */
 }
 
 /* --- the event ---------------------------------------------------------------------------------------------------------------------- */
