@@ -927,6 +927,12 @@ class SetCookie(Actor):
 
 @disjoint_base
 class HTTPServer(Actor):
+    DEFAULT_ROUTE: ClassVar[dict[str, Any]]
+    QUEUE_REGEX: ClassVar[re.Pattern[str]]
+    CONTENT_TYPES: ClassVar[Sequence[str]]
+    CONTENT_TYPE_MAP: ClassVar[Mapping[str, type[HttpEvent]]]
+    X_WWW_FORM_URLENCODED: ClassVar[str]
+    X_WWW_FORM_URLENCODED_KEY_MAP: ClassVar[Mapping[str, type[HttpEvent]]]
     address: str
     port: int
     keyfile: Any
@@ -1024,7 +1030,8 @@ class WSGI(HTTPServer):
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
-class WSGIServer(WSGI): ...
+class WSGIServer(WSGI):
+    def __init__(self, name: str, *args: Any, run_server: bool = True, **kwargs: Any) -> None: ...
 
 class BottleWSGI(WSGI):
     def __init__(
@@ -1182,6 +1189,22 @@ _HTTPRequest = tuple[bytes, bytes, bytes, bytes, bytes, int, bool, list[tuple[by
 def _parse_http(
     data: bytes, cuts: bytes, limits: tuple[int, int, int, int], /
 ) -> tuple[list[_HTTPRequest], int, str | None, bool]: ...
+def _best_match(supported: list[str], accept: bytes, /) -> tuple[str | None, float, bool]: ...
+def _choose_media_type(accept: bytes | None, /) -> tuple[str, bool]: ...
+def _read_content_type(value: bytes | None, /) -> tuple[str, str, str, bool]: ...
+def _parse_form(
+    text: bytes, charset: str, /
+) -> tuple[dict[str, str], tuple[str | None, str] | None]: ...
+def _make_environ(
+    requests: list[bytes],
+    address: str,
+    port: int,
+    tls: bool,
+    url_args: dict[str, Any] | None = None,
+    times: int = 1,
+    /,
+) -> list[tuple[dict[str, Any], str]]: ...
+def _http_date(when: int | None = None, /) -> str: ...
 def _match_routes(
     config: str | Mapping[str, Any] | None, requests: list[tuple[str, str]], /
 ) -> list[tuple[int, str | None, dict[str, Any] | None, str | None]]: ...

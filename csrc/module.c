@@ -8,6 +8,7 @@
 #include "flow/director.h"
 #include "flow/threads.h"
 #include "http/parse.h"
+#include "http/probes.h"
 #include "http/routes.h"
 #include "loop/fiber.h"
 #include "loop/wait.h"
@@ -83,7 +84,8 @@ module_exec(PyObject *module)
         cps_wait_setup(module, state) < 0 || cps_queue_setup(module, state) < 0 || cps_pool_setup(module, state) < 0 ||
         cps_logger_setup(module, state) < 0 || cps_threads_setup(module, state) < 0 ||
         cps_actor_setup(module, state) < 0 || cps_actors_setup(module, state) < 0 ||
-        cps_director_setup(module, state) < 0 || cps_routes_setup(module, state) < 0 || cps_parse_setup(module) < 0) {
+        cps_director_setup(module, state) < 0 || cps_routes_setup(module, state) < 0 || cps_parse_setup(module) < 0 ||
+        cps_http_probes_setup(module) < 0) {
         return -1;
     }
     return 0;

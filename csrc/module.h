@@ -142,6 +142,8 @@
     X(format_response_data)      \
     X(callback)                  \
     X(bottle)                    \
+    X(CONTENT_TYPES)             \
+    X(DEFAULT_ROUTE)             \
     X(HTTP_AUTHORIZATION)        \
     X(PATH_INFO)                 \
     X(entity_id)                 \
@@ -220,7 +222,8 @@
     X(bottle_error_answer)                                                                  \
     X(bottle_add_changes)                                                                   \
     X(re_compile)                                                                           \
-    X(a2b_base64) /* binascii.a2b_base64 */
+    X(a2b_base64)        /* binascii.a2b_base64 */                                          \
+    X(canonical_charset) /* compysition._charsets.canonical */
 
 enum { CPS_COPY_CACHE = 64 };
 

@@ -25,6 +25,11 @@ class Ready(Source):
 """
 
 
+def environment_of_tools():
+    """Return the environment without the sanitizers' preload, which is for Python only."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
 def wait_for_line(path):
     """Wait until a line is in the file."""
     deadline = time.monotonic() + 20

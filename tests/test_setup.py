@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scripts import environment_of_tools
+
 ROOT = Path(__file__).parents[1]
 LLHTTP_PACKAGE = (
     "node-llhttp"
@@ -20,8 +22,7 @@ LLHTTP_PACKAGE = (
 
 
 def run(command, **environment):
-    """Run a command without the sanitizers' preload, which is for Python only."""
-    env = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"} | environment
+    env = environment_of_tools() | environment
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 

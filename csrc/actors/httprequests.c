@@ -4,6 +4,7 @@
 #include "event/event.h"
 #include "event/http.h"
 #include "http/accept.h"
+#include "http/charset.h"
 #include "http/form.h"
 #include "loop/fiber.h"
 
@@ -87,16 +88,16 @@ serving_answer_not_allowed(CpsServing *self, PyObject *allow)
 
 /* 1 when the route takes the content type, 0 when not, -1 with an exception set. */
 static int
-route_takes(const CpsRoute *route, const char *type)
+route_takes(const CpsServing *self, const CpsRoute *route)
 {
-    PyObject *text;
+    PyObject *types = route->ctypes != NULL ? route->ctypes : self->server->ctypes, *text;
     int found;
 
-    if (route->ctypes == NULL) {
-        return cps_content_type_is_usual(type);
+    if (types == NULL) {
+        return cps_content_type_is_usual(self->content.type);
     }
-    text = PyUnicode_FromString(type);
-    found = text == NULL ? -1 : PySequence_Contains(route->ctypes, text);
+    text = PyUnicode_FromString(self->content.type);
+    found = text == NULL ? -1 : PySequence_Contains(types, text);
     Py_XDECREF(text);
     return found;
 }
@@ -111,7 +112,7 @@ serving_check_content(CpsServing *self, const CpsRoute *route)
     if (!self->request->has_body || route->ignore_ctype || self->content.type[0] == '\0') {
         return true;
     }
-    takes = route_takes(route, self->content.type);
+    takes = route_takes(self, route);
     if (takes > 0) {
         return true;
     }
@@ -139,17 +140,13 @@ class_of_content(CpsState *state, CpsContentKind kind)
     return state->types.JSONHttpEvent;
 }
 
-/* The body as text. New, or NULL with MalformedEventData set. */
+/* The body as text. New, or NULL with an exception set. */
 static PyObject *
 serving_text(CpsServing *self, const char *charset)
 {
     const CpsBuffer *body = &self->request->body;
-    PyObject *text = PyUnicode_Decode(body->bytes, (Py_ssize_t)body->length, charset, NULL);
 
-    if (text == NULL && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
-        cps_raise_from(self->server->base.state, CPS_MALFORMED_EVENT_DATA, "The body is no text in %s", charset);
-    }
-    return text;
+    return cps_http_decode(self->server->base.state, body->bytes, body->length, charset, NULL);
 }
 
 /* The field of a form that counts; it decides on the class of the event. New, or NULL with an exception set. */
@@ -191,12 +188,12 @@ serving_data(CpsServing *self)
     case CPS_CONTENT_XML:
         return PyBytes_FromStringAndSize(body->bytes, (Py_ssize_t)body->length);
     case CPS_CONTENT_TEXT:
-        return serving_text(self, self->content.charset[0] == '\0' ? "utf-8" : self->content.charset);
+        return serving_text(self, self->content.charset);
     case CPS_CONTENT_JSON:
     case CPS_CONTENT_FORM:
         break;
     }
-    return serving_text(self, "utf-8"); /* RFC 8259, 8.1 */
+    return serving_text(self, ""); /* UTF-8: RFC 8259, 8.1 */
 }
 
 /* --- the event ---------------------------------------------------------------------------------------------------------------------- */
@@ -464,26 +461,35 @@ serving_log(CpsServing *self)
     }
 }
 
+/* What the client takes. New str, or NULL with MemoryError set. */
+static PyObject *
+serving_read_accept(CpsServing *self)
+{
+    CpsBuffer joined = {0};
+    bool invalid = false;
+    size_t length = 0;
+    const char *accept = cps_http_field_list(self->request, CPS_FIELD_ACCEPT, &joined, &length);
+    CpsMediaType type = cps_accept_choose(accept, length, &invalid);
+
+    if (invalid) {
+        cps_log(self->server->base.logger, CPS_LOG_WARNING, NULL,
+                "Invalid mimetype defined in client Accepts header. '%.*s' is not a valid mime type",
+                (int)(length < 200 ? length : 200), accept);
+    }
+    cps_buffer_free(&joined);
+    return PyUnicode_FromString(cps_media_type_name(type));
+}
+
 /* What is to be known before a route is looked for. Returns 0, or -1 with an exception set, or when it was answered. */
 static int
 serving_begin(CpsServing *self)
 {
     const CpsHttpRequest *request = self->request;
     size_t length = 0;
-    const char *value;
-    bool invalid = false;
-    CpsMediaType type;
+    const char *value = cps_http_field(request, CPS_FIELD_CONTENT_TYPE, &length);
 
-    value = cps_http_field(request, CPS_FIELD_CONTENT_TYPE, &length);
     cps_content_type_read(&self->content, value, length);
-    value = cps_http_field(request, CPS_FIELD_ACCEPT, &length);
-    type = cps_accept_choose(value, length, &invalid);
-    if (invalid) {
-        cps_log(self->server->base.logger, CPS_LOG_WARNING, NULL,
-                "Invalid mimetype defined in client Accepts header. '%.*s' is not a valid mime type",
-                (int)(length < 200 ? length : 200), value);
-    }
-    self->accept = PyUnicode_FromString(cps_media_type_name(type));
+    self->accept = serving_read_accept(self);
     self->method = PyUnicode_DecodeASCII(cps_slice(request, request->method), request->method.length, NULL);
     self->path = self->accept == NULL || self->method == NULL ? NULL : cps_http_environ_path(request);
     if (self->path == NULL && !PyErr_Occurred()) {

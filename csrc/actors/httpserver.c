@@ -421,6 +421,26 @@ server_listen(CpsHTTPServer *self)
     return listen_on(self, rt, context);
 }
 
+/* The content types that routes take which do not name their own: those of a subclass count. Returns 0, or -1 with an exception set. */
+static int
+server_read_content_types(CpsHTTPServer *self)
+{
+    CpsState *state = self->base.state;
+    PyObject *types, *usual;
+
+    if (PyObject_GetOptionalAttr((PyObject *)self, state->names.CONTENT_TYPES, &types) < 0 ||
+        PyObject_GetOptionalAttr((PyObject *)state->types.HTTPServer, state->names.CONTENT_TYPES, &usual) < 0) {
+        return -1;
+    }
+    Py_CLEAR(self->ctypes);
+    if (types != NULL && types != usual) {
+        self->ctypes = PySequence_Tuple(types);
+    }
+    Py_XDECREF(types);
+    Py_XDECREF(usual);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
 static void
 log_route(const CpsRoute *route, void *context)
 {
@@ -453,7 +473,7 @@ server_pre_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (cps_log_enabled(self->base.logger, CPS_LOG_DEBUG)) {
         cps_routes_visit(self->routes, log_route, self);
     }
-    if (!self->no_port && server_listen(self) < 0) {
+    if (server_read_content_types(self) < 0 || (!self->no_port && server_listen(self) < 0)) {
         return NULL;
     }
     self->environ = cps_http_environ_base_new(state, self->address, self->port, self->certfile != Py_None);
@@ -739,6 +759,24 @@ server_take_address(CpsHTTPServer *self, PyObject *const *values)
     return cps_take_flag(&self->share_port, values[SHARE_PORT]);
 }
 
+/* Without a config, that of the class. Returns 0, or -1 with an exception set. */
+static int
+server_configure_routes(CpsHTTPServer *self, PyObject *config)
+{
+    PyObject *by_default;
+    int status;
+
+    if (config != NULL && config != Py_None) {
+        return cps_routes_configure(self->routes, config);
+    }
+    if (PyObject_GetOptionalAttr((PyObject *)self, self->base.state->names.DEFAULT_ROUTE, &by_default) < 0) {
+        return -1;
+    }
+    status = cps_routes_configure(self->routes, by_default == NULL ? Py_None : by_default);
+    Py_XDECREF(by_default);
+    return status;
+}
+
 static int
 server_configure(CpsHTTPServer *self, const CpsHTTPServerOps *ops, PyObject *const *values, PyObject *args,
                  PyObject *kwargs)
@@ -747,7 +785,7 @@ server_configure(CpsHTTPServer *self, const CpsHTTPServerOps *ops, PyObject *con
         server_take_limits(self, values) < 0 || server_take_address(self, values) < 0) {
         return -1;
     }
-    return cps_routes_configure(self->routes, values[ROUTES_CONFIG] == NULL ? Py_None : values[ROUTES_CONFIG]);
+    return server_configure_routes(self, values[ROUTES_CONFIG]);
 }
 
 int
@@ -807,6 +845,7 @@ cps_httpserver_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->keyfile);
     Py_VISIT(self->certfile);
     Py_VISIT(self->bottle);
+    Py_VISIT(self->ctypes);
     for (CpsLink *link = cps_list_first(&self->order); link != NULL; link = cps_list_after(&self->order, link)) {
         Py_VISIT(CPS_CONTAINER(link, CpsResponder, order_link)->error);
     }
@@ -848,6 +887,7 @@ cps_httpserver_clear(PyObject *op)
     Py_CLEAR(self->keyfile);
     Py_CLEAR(self->certfile);
     Py_CLEAR(self->bottle);
+    Py_CLEAR(self->ctypes);
     if (self->routes != NULL) {
         cps_routes_clear(self->routes);
     }

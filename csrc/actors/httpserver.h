@@ -50,6 +50,7 @@ struct CpsHTTPServer {
     bool no_port;                           /* it does not listen, but is called as a WSGI application */
     bool share_port;                        /* other processes listen there, too */
     CpsRoutes *routes;                      /* owned */
+    PyObject *ctypes;                       /* owned tuple: CONTENT_TYPES of a subclass; NULL: the usual ones */
     PyObject *bottle;                       /* owned, or NULL: plugins and the like; see compysition/_bottle.py */
     CpsHttpEnvironBase *environ;            /* owned; while it listens */
     CpsHttpPort *listening;                 /* owned, or NULL */

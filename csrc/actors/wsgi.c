@@ -83,7 +83,8 @@ wsgi_multipart(CpsServing *serving, const CpsBuffer *body)
     PyObject *parse = NULL, *fields = NULL;
 
     if (cps_import(&parse, "compysition._multipart", "parse") != NULL) {
-        fields = PyObject_CallFunction(parse, "s#y#", type, (Py_ssize_t)length, body->bytes, (Py_ssize_t)body->length);
+        fields = PyObject_CallFunction(parse, "y#y#", type, (Py_ssize_t)length, body->length == 0 ? "" : body->bytes,
+                                       (Py_ssize_t)body->length);
     }
     Py_XDECREF(parse);
     return fields;

@@ -1,126 +1,76 @@
 #include "http/accept.h"
 
-#include <ctype.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
+#include "http/piece.h"
 
-/* A piece of the header. */
-typedef struct {
-    const char *bytes;
-    size_t length;
-} Text;
+#include <string.h>
 
 /* A media range, such as "text/html;level=1;q=0.4". */
 typedef struct {
-    Text type, subtype, parameters; /* "*" for any */
-    double quality;                 /* 0 to 1 */
+    CpsPiece type, subtype, parameters; /* "*" for any */
+    double quality;                     /* 0 to 1 */
 } Range;
 
-/* --- pieces ------------------------------------------------------------------------------------------------------------------- */
+/* A type that is offered, and the range of the header that names it most closely. */
+typedef struct {
+    Range range;
+    double fitness; /* -1: none names it */
+    double quality; /* of that range */
+} Offer;
 
-static Text
-text_strip(Text text)
-{
-    while (text.length > 0 && isspace((unsigned char)text.bytes[0])) {
-        text.bytes++;
-        text.length--;
-    }
-    while (text.length > 0 && isspace((unsigned char)text.bytes[text.length - 1])) {
-        text.length--;
-    }
-    return text;
-}
-
-/* What stands before the first `separator`, stripped; *rest becomes what follows it, of length 0 when there is none. */
-static Text
-text_split(Text text, char separator, Text *rest)
-{
-    const char *found = text.length == 0 ? NULL : memchr(text.bytes, separator, text.length);
-    Text first = text;
-
-    *rest = (Text){text.bytes + text.length, 0};
-    if (found != NULL) {
-        first.length = (size_t)(found - text.bytes);
-        *rest = (Text){found + 1, text.length - first.length - 1};
-    }
-    return text_strip(first);
-}
-
-static bool
-text_is(Text text, const char *other)
-{
-    return text.length == strlen(other) && strncasecmp(text.bytes, other, text.length) == 0;
-}
-
-static bool
-text_same(Text text, Text other)
-{
-    return text.length == other.length && strncasecmp(text.bytes, other.bytes, text.length) == 0;
-}
+enum { MOST_OFFERS = 32 };
 
 /* --- ranges -------------------------------------------------------------------------------------------------------------------- */
 
 /* What is no number from 0 to 1 counts as 1. */
 static double
-quality_of(Text value)
+quality_of(CpsPiece value)
 {
-    char digits[16];
-    char *end;
-    double quality;
+    double number = 0,
+           scale = 1; /* number / scale: digits as if there were no point, and what that multiplied them by */
+    bool has_digits = false, has_point = false;
 
-    if (value.length == 0 || value.length >= sizeof(digits)) {
-        return 1;
-    }
     for (size_t i = 0; i < value.length; i++) {
-        if (!isdigit((unsigned char)value.bytes[i]) && value.bytes[i] != '.') {
-            return 1; /* strtod() would take "inf", "0x1" and signs, and follow the locale's comma */
+        char c = value.bytes[i];
+
+        if (c == '.' && !has_point) {
+            has_point = true;
+        }
+        else if (c < '0' || c > '9') {
+            return 1;
+        }
+        else {
+            has_digits = true;
+            if (scale < 1e12) { /* more digits make no difference */
+                number = number * 10 + (c - '0');
+                scale = has_point ? scale * 10 : 1;
+            }
         }
     }
-    memcpy(digits, value.bytes, value.length);
-    digits[value.length] = '\0';
-    quality = strtod(digits, &end);
-    return *end == '\0' && quality >= 0 && quality <= 1 ? quality : 1;
-}
-
-/* The next "name=value" of parameters: returns false when there is none left. */
-static bool
-next_parameter(Text *rest, Text *name, Text *value)
-{
-    while (rest->length > 0) {
-        Text parameter = text_split(*rest, ';', rest);
-
-        *name = text_split(parameter, '=', value);
-        *value = text_strip(*value);
-        if (name->length > 0) {
-            return true;
-        }
-    }
-    return false;
+    return has_digits && number <= scale ? number / scale : 1;
 }
 
 /* Returns whether it is a media range. */
 static bool
-range_read(Text text, Range *range)
+range_read(CpsPiece text, Range *range)
 {
-    Text rest, name, value;
-    Text type = text_split(text, ';', &range->parameters);
+    CpsPiece type, rest, name, value;
 
-    if (text_is(type, "*")) { /* as some clients write "any type" */
+    range->parameters = text;
+    type = cps_piece_next(&range->parameters, ';');
+    if (cps_piece_is(type, "*")) { /* as some clients write "any type" */
         range->type = range->subtype = type;
     }
     else {
-        range->type = text_split(type, '/', &range->subtype);
-        range->subtype = text_strip(range->subtype);
-        if (range->type.length == 0 || range->subtype.length == 0 ||
-            memchr(range->subtype.bytes, '/', range->subtype.length) != NULL) {
+        range->type = cps_piece_next(&type, '/');
+        range->subtype = cps_piece_next(&type, '/');
+        if (range->type.length == 0 || range->subtype.length == 0 || type.length > 0) {
             return false;
         }
     }
     range->quality = 1;
     rest = range->parameters;
-    while (next_parameter(&rest, &name, &value)) {
-        if (text_is(name, "q")) {
+    while (cps_piece_parameter(&rest, &name, &value)) {
+        if (cps_piece_is(name, "q")) {
             range->quality = quality_of(value);
         }
     }
@@ -131,13 +81,16 @@ range_read(Text text, Range *range)
 static int
 parameters_shared(const Range *range, const Range *offered)
 {
-    Text rest = range->parameters, name, value, others, other_name, other_value;
+    CpsPiece rest = range->parameters, name, value, others, other_name, other_value;
     int count = 0;
 
-    while (next_parameter(&rest, &name, &value)) {
+    if (offered->parameters.length == 0) {
+        return 0;
+    }
+    while (cps_piece_parameter(&rest, &name, &value)) {
         others = offered->parameters;
-        while (!text_is(name, "q") && next_parameter(&others, &other_name, &other_value)) {
-            if (text_same(name, other_name) && text_same(value, other_value)) {
+        while (!cps_piece_is(name, "q") && cps_piece_parameter(&others, &other_name, &other_value)) {
+            if (cps_piece_same(name, other_name) && cps_piece_same(value, other_value)) {
                 count++;
                 break;
             }
@@ -146,91 +99,98 @@ parameters_shared(const Range *range, const Range *offered)
     return count;
 }
 
-/* How closely the range names the offered type; -1: not at all. A wildcard on either side matches. */
-static int
+/* How closely the range names the offered type; -1: not at all. A wildcard on either side matches. The server's own quality decides between
+ * types that the range names as closely. */
+static double
 range_fitness(const Range *range, const Range *offered)
 {
-    bool same_type = text_same(range->type, offered->type), same_subtype = text_same(range->subtype, offered->subtype);
+    bool same_type = cps_piece_same(range->type, offered->type);
+    bool same_subtype = cps_piece_same(range->subtype, offered->subtype);
 
-    if ((!same_type && !text_is(range->type, "*") && !text_is(offered->type, "*")) ||
-        (!same_subtype && !text_is(range->subtype, "*") && !text_is(offered->subtype, "*"))) {
+    if ((!same_type && !cps_piece_is(range->type, "*") && !cps_piece_is(offered->type, "*")) ||
+        (!same_subtype && !cps_piece_is(range->subtype, "*") && !cps_piece_is(offered->subtype, "*"))) {
         return -1;
     }
-    return (same_type ? 100 : 0) + (same_subtype ? 10 : 0) + parameters_shared(range, offered);
+    return (same_type ? 100 : 0) + (same_subtype ? 10 : 0) + parameters_shared(range, offered) + offered->quality;
 }
 
 /* --- the best -------------------------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    int fitness; /* of the closest range; -1: none */
-    double quality;
-} Match;
-
-/* Whether one is better than another, or as good. */
+/* Returns whether all `count` are media types. */
 static bool
-match_wins(Match match, Match other)
+offers_read(Offer *offers, const char *const *supported, int count)
 {
-    return match.quality > other.quality || (match.quality == other.quality && match.fitness >= other.fitness);
+    for (int i = 0; i < count; i++) {
+        offers[i] = (Offer){.fitness = -1};
+        if (!range_read((CpsPiece){supported[i], strlen(supported[i])}, &offers[i].range)) {
+            return false;
+        }
+    }
+    return true;
 }
 
-/* The closest of the ranges in the header; of several as close the one with the highest quality. */
-static Match
-match_type(const char *type, Text accept)
+/* Give each offer the range that fits it best, the first one of several as close. Returns whether all of the header is media ranges. */
+static bool
+offers_match(Offer *offers, int count, CpsPiece accept)
 {
-    Range offered, range;
-    Match best = {-1, 0};
-    Text name = {type, strlen(type)};
+    bool valid = true;
+    Range range;
 
-    if (!range_read(name, &offered)) {
-        return best;
-    }
     while (accept.length > 0) {
-        Text part = text_split(accept, ',', &accept);
+        CpsPiece part = cps_piece_next(&accept, ',');
 
-        if (range_read(part, &range)) {
-            int fitness = range_fitness(&range, &offered);
+        if (part.length == 0) {
+            continue;
+        }
+        if (!range_read(part, &range)) {
+            valid = false;
+            continue;
+        }
+        for (int i = 0; i < count; i++) {
+            double fitness = range_fitness(&range, &offers[i].range);
 
-            if (fitness > best.fitness || (fitness == best.fitness && fitness >= 0 && range.quality > best.quality)) {
-                best = (Match){fitness, range.quality};
+            if (fitness > offers[i].fitness) {
+                offers[i].fitness = fitness;
+                offers[i].quality = range.quality;
             }
+        }
+    }
+    return valid;
+}
+
+/* The last one of the best: by quality, then by fitness. -1: none. */
+static int
+offers_best(const Offer *offers, int count)
+{
+    int best = -1;
+
+    for (int i = 0; i < count; i++) {
+        if (offers[i].quality > 0 &&
+            (best < 0 || offers[i].quality > offers[best].quality ||
+             (offers[i].quality == offers[best].quality && offers[i].fitness >= offers[best].fitness))) {
+            best = i;
         }
     }
     return best;
 }
 
-/* Whether something in the header is no media range. */
-static bool
-has_invalid(Text accept)
-{
-    Range range;
-
-    while (accept.length > 0) {
-        Text part = text_split(accept, ',', &accept);
-
-        if (part.length > 0 && !range_read(part, &range)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int
-cps_accept_best(const char *const *supported, int count, const char *accept, size_t length, bool *invalid)
+cps_accept_best(const char *const *supported, int count, const char *accept, size_t length, CpsAcceptResult *result)
 {
-    Text header = {accept, length};
-    Match best = {-1, 0};
-    int found = -1;
+    Offer offers[MOST_OFFERS];
+    int best;
 
-    *invalid = has_invalid(header);
-    for (int i = 0; i < count; i++) {
-        Match match = match_type(supported[i], header);
-
-        if (match.fitness >= 0 && match.quality > 0 && match_wins(match, best)) {
-            best = match;
-            found = i;
-        }
+    *result = (CpsAcceptResult){0};
+    count = count > MOST_OFFERS ? MOST_OFFERS : count;
+    if (!offers_read(offers, supported, count)) {
+        return -1;
     }
-    return found;
+    result->invalid = !offers_match(offers, count, (CpsPiece){accept, length});
+    best = offers_best(offers, count);
+    if (best >= 0) {
+        result->quality = offers[best].quality;
+    }
+    return best;
 }
 
 /* --- our types --------------------------------------------------------------------------------------------------------------------- */
@@ -247,16 +207,35 @@ static const char *const names[] = {
     [CPS_MEDIA_NONE] = "",
 };
 
+/* The type of that very name; NONE for others. */
+static CpsMediaType
+find_name(const char *name, size_t length)
+{
+    for (int i = 0; i < CPS_MEDIA_NONE; i++) {
+        if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0) {
+            return (CpsMediaType)i;
+        }
+    }
+    return CPS_MEDIA_NONE;
+}
+
 CpsMediaType
 cps_accept_choose(const char *accept, size_t length, bool *invalid)
 {
+    CpsAcceptResult result;
+    CpsMediaType type;
     int found;
 
     *invalid = false;
-    if (accept == NULL || (length == 3 && memcmp(accept, "*/*", 3) == 0)) {
+    if (accept == NULL) {
         return CPS_MEDIA_ANY;
     }
-    found = cps_accept_best(names, CPS_MEDIA_NONE, accept, length, invalid);
+    type = find_name(accept, length); /* what most clients send is one type */
+    if (type != CPS_MEDIA_NONE) {
+        return type;
+    }
+    found = cps_accept_best(names, CPS_MEDIA_NONE, accept, length, &result);
+    *invalid = result.invalid;
     if (*invalid) {
         return CPS_MEDIA_ANY;
     }
@@ -272,10 +251,7 @@ cps_media_type_name(CpsMediaType type)
 CpsMediaType
 cps_media_type_named(const char *name, size_t length)
 {
-    for (int i = 0; i < CPS_MEDIA_NONE; i++) {
-        if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0) {
-            return (CpsMediaType)i;
-        }
-    }
-    return CPS_MEDIA_ANY;
+    CpsMediaType type = find_name(name, length);
+
+    return type == CPS_MEDIA_NONE ? CPS_MEDIA_ANY : type;
 }

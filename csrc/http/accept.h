@@ -26,8 +26,14 @@ const char *cps_media_type_name(CpsMediaType type);
 /* The type of that very name, in lower case; ANY for others. */
 CpsMediaType cps_media_type_named(const char *name, size_t length);
 
-/* Which of `count` supported types ("text/html", or "text" with any subtype) fits best, the last one of the best; -1: none. This is what the function above
- * is made of. */
-int cps_accept_best(const char *const *supported, int count, const char *accept, size_t length, bool *invalid);
+typedef struct {
+    double quality; /* that the client gives to the one that was chosen: 0 to 1; 0: none was */
+    bool invalid;   /* the header holds what is no media type */
+} CpsAcceptResult;
+
+/* Which of `count` supported types (at most 32, "text/html" or "text/" and a star) fits best, the last one of the best; -1: none. This is what the
+ * function above is made of. Time grows linearly with the header. */
+int cps_accept_best(const char *const *supported, int count, const char *accept, size_t length,
+                    CpsAcceptResult *result);
 
 #endif

@@ -1,9 +1,9 @@
 #include "http/environ.h"
 
+#include "base/ascii.h"
 #include "base/percent.h"
 #include "http/form.h"
 
-#include <ctype.h>
 #include <string.h>
 
 /* Keys that are set for each request. */
@@ -29,8 +29,46 @@ static const char *const key_texts[] = {
 #undef ENVIRON_TEXT
 };
 
-/* Names of headers that came before, by their bytes: the keys that they became. Names of another length are made anew each time, and so is
- * what has no place any more. */
+/* Headers of most clients, as they send them: their keys are interned, as those in scripts are. */
+static const char *const usual_headers[] = {
+    "Accept",
+    "accept",
+    "Accept-Encoding",
+    "accept-encoding",
+    "Accept-Language",
+    "accept-language",
+    "Authorization",
+    "authorization",
+    "Cache-Control",
+    "cache-control",
+    "Connection",
+    "connection",
+    "Content-Length",
+    "content-length",
+    "Content-Type",
+    "content-type",
+    "Cookie",
+    "cookie",
+    "Host",
+    "host",
+    "Origin",
+    "origin",
+    "Referer",
+    "referer",
+    "Transfer-Encoding",
+    "transfer-encoding",
+    "User-Agent",
+    "user-agent",
+    "X-Forwarded-For",
+    "x-forwarded-for",
+    "X-Forwarded-Proto",
+    "x-forwarded-proto",
+    "X-Requested-With",
+    "x-requested-with",
+};
+
+/* Names of headers that came before, by a hash of their bytes, and the keys that they became. A new one takes the place of another that has
+ * the same hash. Longer names are made anew each time. */
 enum { CACHE_SIZE = 256, CACHED_NAME = 40 };
 
 typedef struct {
@@ -47,35 +85,46 @@ struct CpsHttpEnvironBase {
     PyObject *nothing;         /* owned: "" */
     PyObject *scheme_text;     /* owned */
     const char *scheme;
-    char host[256]; /* of requests that name none */
+    PyObject *host; /* owned str: of requests that name none */
     CachedName cache[CACHE_SIZE];
 };
 
 /* --- names of headers -------------------------------------------------------------------------------------------------------------- */
 
-/* The key of a header: HTTP_ before its name, in upper case; Content-Type and Content-Length without that. A name with "_" in it is dropped: it
- * would pass for one with "-". New; NULL without an exception: dropped; or NULL with one set. */
+/* Write the key of a header: HTTP_ before its name, in upper case; Content-Type and Content-Length without that. Returns its length. */
+static size_t
+write_key(char *text, const char *name, size_t length)
+{
+    static const char prefix[] = "HTTP_";
+    bool bare = (length == 12 && cps_ascii_same(name, "Content-Type", length)) ||
+                (length == 14 && cps_ascii_same(name, "Content-Length", length));
+    size_t end = bare ? 0 : sizeof(prefix) - 1;
+
+    memcpy(text, prefix, end);
+    for (size_t i = 0; i < length; i++) {
+        text[end++] = name[i] == '-' ? '_' : cps_ascii_upper(name[i]);
+    }
+    return end;
+}
+
+/* The key of a header; a name with "_" in it is dropped: it would pass for one with "-". New; NULL without an exception: dropped; or NULL with
+ * one set. */
 static PyObject *
 header_key(const char *name, size_t length)
 {
-    static const char prefix[] = "HTTP_";
     char stack[128];
-    char *text = length + sizeof(prefix) <= sizeof(stack) ? stack : PyMem_Malloc(length + sizeof(prefix));
-    bool bare = (length == 12 && strncasecmp(name, "Content-Type", length) == 0) ||
-                (length == 14 && strncasecmp(name, "Content-Length", length) == 0);
-    size_t end = bare ? 0 : sizeof(prefix) - 1;
-    PyObject *key = NULL;
+    size_t size = length + sizeof("HTTP_");
+    char *text;
+    PyObject *key;
 
+    if (memchr(name, '_', length) != NULL) {
+        return NULL;
+    }
+    text = size <= sizeof(stack) ? stack : PyMem_Malloc(size);
     if (text == NULL) {
         return PyErr_NoMemory();
     }
-    memcpy(text, prefix, end);
-    for (size_t i = 0; i < length; i++) {
-        text[end++] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
-    }
-    if (memchr(name, '_', length) == NULL) {
-        key = PyUnicode_DecodeASCII(text, (Py_ssize_t)end, NULL);
-    }
+    key = PyUnicode_DecodeASCII(text, (Py_ssize_t)write_key(text, name, length), NULL);
     if (text != stack) {
         PyMem_Free(text);
     }
@@ -93,34 +142,41 @@ hash_name(const char *name, size_t length)
     return hash;
 }
 
-/* The same from the cache, if it has room. New; NULL as above. */
+/* The same from the cache, or into it. New; NULL as above. */
 static PyObject *
 cached_key(CpsHttpEnvironBase *self, const char *name, size_t length)
 {
-    CachedName *place;
+    CachedName *place = &self->cache[hash_name(name, length) % CACHE_SIZE];
+    PyObject *key;
 
-    if (length > CACHED_NAME) {
-        return header_key(name, length);
-    }
-    place = &self->cache[hash_name(name, length) % CACHE_SIZE];
     if (place->length == length && memcmp(place->name, name, length) == 0) {
         return Py_XNewRef(place->key);
     }
-    if (place->length == 0) {
-        PyObject *key = header_key(name, length);
-
-        if (key == NULL && PyErr_Occurred()) {
-            return NULL;
-        }
-        if (key != NULL) {
-            PyUnicode_InternInPlace(&key);
-        }
-        memcpy(place->name, name, length);
-        place->length = length;
-        place->key = key;
-        return Py_XNewRef(key);
+    key = header_key(name, length);
+    if (length > CACHED_NAME || (key == NULL && PyErr_Occurred())) {
+        return key;
     }
-    return header_key(name, length);
+    memcpy(place->name, name, length);
+    place->length = length;
+    Py_XSETREF(place->key, Py_XNewRef(key));
+    return key;
+}
+
+/* Returns 0, or -1 with an exception set. */
+static int
+cache_usual_headers(CpsHttpEnvironBase *self)
+{
+    for (size_t i = 0; i < sizeof(usual_headers) / sizeof(usual_headers[0]); i++) {
+        size_t length = strlen(usual_headers[i]);
+        PyObject *key = cached_key(self, usual_headers[i], length);
+
+        if (key == NULL) {
+            return -1;
+        }
+        PyUnicode_InternInPlace(&key); /* what clients send is not: Python may keep it for ever */
+        Py_XSETREF(self->cache[hash_name(usual_headers[i], length) % CACHE_SIZE].key, key);
+    }
+    return 0;
 }
 
 /* --- what is the same for all ----------------------------------------------------------------------------------------------------------- */
@@ -155,13 +211,10 @@ make_constants(PyObject *address, int port, const char *scheme)
 static int
 base_fill(CpsHttpEnvironBase *self, PyObject *address, int port)
 {
-    const char *host = PyUnicode_AsUTF8(address);
+    bool is_ipv6 = PyUnicode_FindChar(address, ':', 0, PY_SSIZE_T_MAX, 1) >= 0;
 
-    if (host == NULL) {
-        return -1;
-    }
     self->scheme_text = PyUnicode_InternFromString(self->scheme);
-    (void)snprintf(self->host, sizeof(self->host), "%s:%d", host, port);
+    self->host = PyUnicode_FromFormat(is_ipv6 ? "[%U]:%d" : "%U:%d", address, port);
     self->constants = make_constants(address, port, self->scheme);
     self->nothing = PyUnicode_FromString("");
     self->protocols[0] = PyUnicode_InternFromString("HTTP/1.0");
@@ -172,10 +225,11 @@ base_fill(CpsHttpEnvironBase *self, PyObject *address, int port)
             return -1;
         }
     }
-    return self->constants == NULL || self->scheme_text == NULL || self->nothing == NULL ||
-                   self->protocols[0] == NULL || self->protocols[1] == NULL
-               ? -1
-               : 0;
+    if (self->host == NULL || self->constants == NULL || self->scheme_text == NULL || self->nothing == NULL ||
+        self->protocols[0] == NULL || self->protocols[1] == NULL) {
+        return -1;
+    }
+    return cache_usual_headers(self);
 }
 
 CpsHttpEnvironBase *
@@ -204,6 +258,7 @@ cps_http_environ_base_free(CpsHttpEnvironBase *self)
     }
     Py_XDECREF(self->constants);
     Py_XDECREF(self->nothing);
+    Py_XDECREF(self->host);
     Py_XDECREF(self->protocols[0]);
     Py_XDECREF(self->protocols[1]);
     Py_XDECREF(self->scheme_text);
@@ -268,7 +323,7 @@ cps_http_environ_path(const CpsHttpRequest *request)
 static PyObject *
 request_host(const CpsHttpEnvironBase *base, const CpsHttpRequest *request)
 {
-    return request->authority.length > 0 ? decode_slice(request, request->authority) : PyUnicode_FromString(base->host);
+    return request->authority.length > 0 ? decode_slice(request, request->authority) : Py_NewRef(base->host);
 }
 
 PyObject *
@@ -322,14 +377,41 @@ put_header(CpsHttpEnvironBase *base, PyObject *environ, const CpsHttpRequest *re
     return status;
 }
 
+/* A path as it stands in a URL. New, or NULL with an exception set. */
+static PyObject *
+quote_path(PyObject *path)
+{
+    Py_ssize_t length;
+    const char *bytes = PyUnicode_AsUTF8AndSize(path, &length);
+    CpsBuffer quoted = {0};
+    PyObject *text;
+
+    if (bytes == NULL) {
+        return NULL;
+    }
+    if (cps_percent_encode(&quoted, bytes, (size_t)length, "/") < 0) {
+        text = PyErr_NoMemory();
+    }
+    else if (quoted.length == (size_t)length) {
+        text = Py_NewRef(path);
+    }
+    else {
+        text = PyUnicode_DecodeASCII(quoted.bytes, (Py_ssize_t)quoted.length, NULL);
+    }
+    cps_buffer_free(&quoted);
+    return text;
+}
+
 /* (scheme, host, path, query, fragment). A plain tuple, which copies of the event share. New, or NULL with an exception set. */
 static PyObject *
 make_urlparts(const CpsHttpEnvironBase *base, const CpsHttpRequest *request, PyObject *path, PyObject *query)
 {
     PyObject *host = request_host(base, request);
-    PyObject *parts = host == NULL ? NULL : PyTuple_Pack(5, base->scheme_text, host, path, query, base->nothing);
+    PyObject *quoted = host == NULL ? NULL : quote_path(path);
+    PyObject *parts = quoted == NULL ? NULL : PyTuple_Pack(5, base->scheme_text, host, quoted, query, base->nothing);
 
     Py_XDECREF(host);
+    Py_XDECREF(quoted);
     return parts;
 }
 

@@ -1,6 +1,7 @@
 #include "http/form.h"
 
 #include "base/percent.h"
+#include "http/charset.h"
 
 #include <string.h>
 
@@ -43,18 +44,21 @@ fields_next(CpsState *state, Fields *self, Field *field)
     return 1;
 }
 
-/* The decoded text. New str, or NULL with an exception set: LookupError for a charset that Python does not know. */
+/* The decoded text. New str, or NULL with an exception set. */
 static PyObject *
-decode(const char *text, size_t length, const char *charset)
+decode(CpsState *state, const char *text, size_t length, const char *charset)
 {
-    char *bytes = PyMem_Malloc(length + 1);
+    char stack[512];
+    char *bytes = length <= sizeof(stack) ? stack : PyMem_Malloc(length);
     PyObject *decoded;
 
     if (bytes == NULL) {
         return PyErr_NoMemory();
     }
-    decoded = PyUnicode_Decode(bytes, (Py_ssize_t)cps_percent_decode(bytes, text, length, true), charset, "replace");
-    PyMem_Free(bytes);
+    decoded = cps_http_decode(state, bytes, cps_percent_decode(bytes, text, length, true), charset, "replace");
+    if (bytes != stack) {
+        PyMem_Free(bytes);
+    }
     return decoded;
 }
 
@@ -67,8 +71,8 @@ cps_form_dict(CpsState *state, const char *text, size_t length)
     int found = dict == NULL ? -1 : 1;
 
     while (found > 0 && (found = fields_next(state, &fields, &field)) > 0) {
-        PyObject *name = decode(field.name, field.name_length, "utf-8");
-        PyObject *value = name == NULL ? NULL : decode(field.value, field.value_length, "utf-8");
+        PyObject *name = decode(state, field.name, field.name_length, "");
+        PyObject *value = name == NULL ? NULL : decode(state, field.value, field.value_length, "");
 
         if (value == NULL || PyDict_SetItem(dict, name, value) < 0) {
             found = -1;
@@ -82,25 +86,30 @@ cps_form_dict(CpsState *state, const char *text, size_t length)
     return dict;
 }
 
+/* Whether that is its name once it is decoded. */
 static bool
 is_named(const Field *field, const char *name)
 {
-    return field->name_length == strlen(name) && memcmp(field->name, name, field->name_length) == 0;
+    char bytes[3 * sizeof("JSON")];
+
+    return field->name_length <= sizeof(bytes) &&
+           cps_percent_decode(bytes, field->name, field->name_length, true) == strlen(name) &&
+           memcmp(bytes, name, strlen(name)) == 0;
 }
 
 int
 cps_form_data(CpsState *state, const char *text, size_t length, const char *charset, const char **name_p,
               PyObject **value_p)
 {
-    static const char *const special[] = {"XML", "JSON"}; /* in this order */
+    static const char *const special[] = {"XML", "JSON", NULL}; /* in this order */
     Fields fields = {.text = text, .end = text + length};
     Field field, found[3]; /* the last one: the first of all */
     bool has[3] = {false};
-    int more, best = 2;
+    int more, best;
 
     while ((more = fields_next(state, &fields, &field)) > 0) {
         for (int i = 0; i < 3; i++) {
-            if (!has[i] && (i == 2 || is_named(&field, special[i]))) {
+            if (!has[i] && (special[i] == NULL || is_named(&field, special[i]))) {
                 found[i] = field;
                 has[i] = true;
             }
@@ -110,10 +119,7 @@ cps_form_data(CpsState *state, const char *text, size_t length, const char *char
         return more;
     }
     best = has[0] ? 0 : has[1] ? 1 : 2;
-    *name_p = best == 2 ? NULL : special[best];
-    *value_p = decode(found[best].value, found[best].value_length, charset[0] == '\0' ? "utf-8" : charset);
-    if (*value_p == NULL && PyErr_ExceptionMatches(PyExc_LookupError)) {
-        cps_raise_from(state, CPS_MALFORMED_EVENT_DATA, "Unknown charset '%s'", charset);
-    }
+    *name_p = special[best];
+    *value_p = decode(state, found[best].value, found[best].value_length, charset);
     return *value_p == NULL ? -1 : 1;
 }

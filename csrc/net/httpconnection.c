@@ -441,7 +441,7 @@ cps_http_connection_accept(CpsHttpServer *server)
     bool closes = false;
 
     if (self == NULL) {
-        return NULL; /* the connection stays with the kernel, and is offered again */
+        return NULL; /* the listener closes the connection */
     }
     self->server = server;
     cps_list_init(&self->exchanges);

@@ -35,14 +35,28 @@ typedef struct {
     size_t length;
 } Line;
 
+static const CpsHttpRefusal NOT_REFUSED = {0};
+static const CpsHttpRefusal BAD_REQUEST_LINE = {400, "malformed request line"};
+static const CpsHttpRefusal BAD_HEADER = {400, "malformed header"};
+static const CpsHttpRefusal BAD_CHUNK = {400, "malformed chunk"};
+static const CpsHttpRefusal UNKNOWN_METHOD = {501, "unknown method"};
+static const CpsHttpRefusal LONG_BODY = {413, "long body"};
+static const CpsHttpRefusal OUT_OF_MEMORY = {507, "out of memory"};
+
 static void
-refuse(CpsHttpParser *parser, int status, const char *reason)
+refuse(CpsHttpParser *parser, CpsHttpRefusal refusal)
 {
     if (parser->section != SECTION_REFUSED) { /* the first reason counts */
         parser->section = SECTION_REFUSED;
-        parser->status = status;
-        parser->reason = reason;
+        parser->status = refusal.status;
+        parser->reason = refusal.reason;
     }
+}
+
+static bool
+is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
 }
 
 /* ---- llhttp ---- */
@@ -59,28 +73,56 @@ slice_of(const CpsHttpRequest *request, const char *at, size_t length)
     return (CpsSlice){(uint32_t)(at - request->head.bytes), (uint32_t)length};
 }
 
+/* The field whose name is coming or that came last; its value has no place until the name is complete. */
+static CpsHttpField *
+last_field(CpsHttpRequest *request)
+{
+    return request->field_count > 0 ? &request->fields[request->field_count - 1] : NULL;
+}
+
+/* In the head, a name or value may come in pieces. They follow each other there. */
 static int
 on_header_field(llhttp_t *llhttp, const char *at, size_t length)
 {
     CpsHttpParser *parser = parser_of(llhttp);
     CpsHttpRequest *request = parser->request;
-    CpsKnownField kind = cps_http_field_kind(at, length);
+    CpsHttpField *field = last_field(request);
 
     if (parser->section == SECTION_TRAILERS) {
+        CpsKnownField kind = cps_http_field_kind(at, length);
+
         if (kind == CPS_FIELD_CONTENT_LENGTH || kind == CPS_FIELD_TRANSFER_ENCODING || kind == CPS_FIELD_HOST) {
-            refuse(parser, 400, "trailer that belongs into the head");
+            refuse(parser, (CpsHttpRefusal){400, "trailer that belongs into the head"});
             return -1;
         }
-        return 0;
     }
-    if (request->field_count == request->field_capacity) {
-        refuse(parser, 400, "malformed header");
+    else if (field != NULL && field->value.start == 0) {
+        field->name.length += (uint32_t)length;
+    }
+    else if (request->field_count == request->field_capacity) { /* more than there are lines */
+        refuse(parser, BAD_HEADER);
         return -1;
     }
-    if (kind != CPS_FIELD_OTHER && request->known[kind] < 0) {
-        request->known[kind] = (int32_t)request->field_count;
+    else {
+        request->fields[request->field_count++] = (CpsHttpField){.name = slice_of(request, at, length)};
     }
-    request->fields[request->field_count++] = (CpsHttpField){.name = slice_of(request, at, length), .kind = kind};
+    return 0;
+}
+
+static int
+on_header_field_complete(llhttp_t *llhttp)
+{
+    CpsHttpParser *parser = parser_of(llhttp);
+    CpsHttpRequest *request = parser->request;
+    CpsHttpField *field = last_field(request);
+
+    if (parser->section == SECTION_HEAD && field != NULL) {
+        field->kind = cps_http_field_kind(cps_slice(request, field->name), field->name.length);
+        field->value.start = field->name.start + field->name.length;
+        if (field->kind != CPS_FIELD_OTHER && request->known[field->kind] < 0) {
+            request->known[field->kind] = (int32_t)request->field_count - 1;
+        }
+    }
     return 0;
 }
 
@@ -88,13 +130,31 @@ static int
 on_header_value(llhttp_t *llhttp, const char *at, size_t length)
 {
     CpsHttpParser *parser = parser_of(llhttp);
-    CpsHttpRequest *request = parser->request;
+    CpsHttpField *field = last_field(parser->request);
 
-    if (parser->section == SECTION_HEAD && request->field_count > 0) {
-        while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t')) {
-            length--;
+    if (parser->section == SECTION_HEAD && field != NULL) {
+        CpsSlice piece = slice_of(parser->request, at, length);
+
+        if (field->value.length == 0) {
+            field->value.start = piece.start;
         }
-        request->fields[request->field_count - 1].value = slice_of(request, at, length);
+        field->value.length = piece.start + piece.length - field->value.start;
+    }
+    return 0;
+}
+
+static int
+on_header_value_complete(llhttp_t *llhttp)
+{
+    CpsHttpParser *parser = parser_of(llhttp);
+    CpsHttpField *field = last_field(parser->request);
+
+    if (parser->section == SECTION_HEAD && field != NULL) {
+        const char *value = cps_slice(parser->request, field->value);
+
+        while (field->value.length > 0 && is_blank(value[field->value.length - 1])) {
+            field->value.length--;
+        }
     }
     return 0;
 }
@@ -115,7 +175,7 @@ on_body(llhttp_t *llhttp, const char *at, size_t length)
     CpsHttpParser *parser = parser_of(llhttp);
 
     if (cps_buffer_append(&parser->request->body, at, length) < 0) {
-        refuse(parser, 507, "out of memory");
+        refuse(parser, OUT_OF_MEMORY);
         return -1;
     }
     return 0;
@@ -147,7 +207,9 @@ on_message_complete(llhttp_t *llhttp)
 
 static const llhttp_settings_t settings = {
     .on_header_field = on_header_field,
+    .on_header_field_complete = on_header_field_complete,
     .on_header_value = on_header_value,
+    .on_header_value_complete = on_header_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
     .on_chunk_header = on_chunk_header,
@@ -163,31 +225,31 @@ refuse_error(CpsHttpParser *parser)
 
     if (parser->section == SECTION_HEAD && known[CPS_FIELD_CONTENT_LENGTH] >= 0 &&
         known[CPS_FIELD_TRANSFER_ENCODING] >= 0) {
-        refuse(parser, 400, "Content-Length beside Transfer-Encoding");
+        refuse(parser, (CpsHttpRefusal){400, "Content-Length beside Transfer-Encoding"});
         return;
     }
     switch (llhttp_get_errno(&parser->llhttp)) {
     case HPE_INVALID_METHOD:
     case HPE_INVALID_CONSTANT: /* one of RTSP's */
-        refuse(parser, 501, "unknown method");
+        refuse(parser, UNKNOWN_METHOD);
         break;
     case HPE_INVALID_URL:
-        refuse(parser, 400, "malformed target");
+        refuse(parser, (CpsHttpRefusal){400, "malformed target"});
         break;
     case HPE_INVALID_CONTENT_LENGTH:
-        refuse(parser, 400, "malformed Content-Length");
+        refuse(parser, (CpsHttpRefusal){400, "malformed Content-Length"});
         break;
     case HPE_UNEXPECTED_CONTENT_LENGTH:
-        refuse(parser, 400, "two Content-Length headers");
+        refuse(parser, (CpsHttpRefusal){400, "two Content-Length headers"});
         break;
     case HPE_INVALID_TRANSFER_ENCODING:
-        refuse(parser, 400, "malformed Transfer-Encoding");
+        refuse(parser, (CpsHttpRefusal){400, "malformed Transfer-Encoding"});
         break;
     case HPE_INVALID_CHUNK_SIZE:
-        refuse(parser, 400, "malformed chunk");
+        refuse(parser, BAD_CHUNK);
         break;
     default:
-        refuse(parser, 400, parser->section == SECTION_CHUNK ? "malformed chunk" : "malformed header");
+        refuse(parser, parser->section == SECTION_CHUNK ? BAD_CHUNK : BAD_HEADER);
     }
 }
 
@@ -212,7 +274,7 @@ read_blank(CpsHttpParser *parser, const char *bytes, size_t length)
 
     while (used < length && (bytes[used] == '\r' || bytes[used] == '\n')) {
         if (bytes[used] != "\r\n"[parser->blank_bytes % 2] || ++parser->blank_bytes > BLANK_BYTES) {
-            refuse(parser, 400, "malformed request line");
+            refuse(parser, BAD_REQUEST_LINE);
             return used;
         }
         used++;
@@ -221,47 +283,67 @@ read_blank(CpsHttpParser *parser, const char *bytes, size_t length)
         return used;
     }
     if (parser->blank_bytes % 2 != 0) {
-        refuse(parser, 400, "malformed request line");
+        refuse(parser, BAD_REQUEST_LINE);
         return used;
     }
     parser->request = cps_http_request_new();
     if (parser->request == NULL) {
-        refuse(parser, 507, "out of memory");
+        refuse(parser, OUT_OF_MEMORY);
         return used;
     }
     parser->section = SECTION_HEAD;
     return used;
 }
 
-/* Find method and target in what has come of the request line. Returns whether both are there, with the space behind them. */
-static bool
-split_request_line(CpsHttpParser *parser)
+/* Find method and target in what has come of the request line. *is_split: both are there, with the space behind them. */
+static CpsHttpRefusal
+split_request_line(CpsHttpParser *parser, bool *is_split)
 {
     CpsHttpRequest *request = parser->request;
     const char *line = request->head.bytes, *space;
     uint32_t length = (uint32_t)request->head.length;
     uint32_t method = (uint32_t)cps_http_span(line, length, CPS_CHAR_TOKEN);
 
+    *is_split = false;
     if (method > METHOD_BYTES) {
-        refuse(parser, 501, "unknown method");
-        return false;
+        return UNKNOWN_METHOD;
     }
     if (method == length) {
-        return false;
+        return NOT_REFUSED;
     }
     if (method == 0 || line[method] != ' ') {
-        refuse(parser, 400, "malformed request line");
-        return false;
+        return BAD_REQUEST_LINE;
     }
     request->method = (CpsSlice){0, method};
     request->target.start = method + 1;
     space = memchr(line + method + 1, ' ', length - method - 1);
     request->target.length = (uint32_t)(space == NULL ? length : space - line) - method - 1;
     if (request->target.length > parser->limits->target_bytes) {
-        refuse(parser, 414, "long target");
-        return false;
+        return (CpsHttpRefusal){414, "long target"};
     }
-    return space != NULL;
+    *is_split = space != NULL;
+    return *is_split && request->target.length == 0 ? BAD_REQUEST_LINE : NOT_REFUSED;
+}
+
+/* Check what has come of the version, byte by byte. */
+static CpsHttpRefusal
+check_version(CpsHttpRequest *request, const char *bytes, size_t length)
+{
+    static const char pattern[] = "HTTP/0.0\r\n";
+    enum { NUMBERS = sizeof("HTTP/0.0") - 1 };
+
+    for (size_t index = 0; index < length; index++) {
+        if (pattern[index] == '0' ? !cps_http_char(bytes[index], CPS_CHAR_DIGIT) : bytes[index] != pattern[index]) {
+            return BAD_REQUEST_LINE;
+        }
+        if (index == NUMBERS - 1) {
+            if (bytes[NUMBERS - 3] != '1' || bytes[index] > '1') {
+                return (CpsHttpRefusal){505, "HTTP version other than 1.0 and 1.1"};
+            }
+            request->minor = (uint8_t)(bytes[index] - '0');
+        }
+    }
+    return NOT_REFUSED;
 }
 
 static bool
@@ -272,155 +354,178 @@ method_is(const CpsHttpRequest *request, const char *name)
     return request->method.length == length && memcmp(cps_slice(request, request->method), name, length) == 0;
 }
 
-/* Check the rest of a request line that was split, and has ended. */
-static void
-check_request_line(CpsHttpParser *parser)
+/* Check what has come of the request line. */
+static CpsHttpRefusal
+check_request_line(CpsHttpParser *parser, bool ended)
 {
     CpsHttpRequest *request = parser->request;
-    uint32_t start = request->target.start + request->target.length + 1;
-    const char *version = request->head.bytes + start;
+    bool is_split;
+    CpsHttpRefusal refusal = split_request_line(parser, &is_split);
 
-    if (request->target.length == 0 || request->head.length - start != sizeof("HTTP/1.1\r\n") - 1 ||
-        memcmp(version, "HTTP/", 5) != 0 || !cps_http_char(version[5], CPS_CHAR_DIGIT) || version[6] != '.' ||
-        !cps_http_char(version[7], CPS_CHAR_DIGIT) || version[8] != '\r') {
-        refuse(parser, 400, "malformed request line");
+    if (refusal.status == 0 && is_split) {
+        uint32_t start = request->target.start + request->target.length + 1;
+
+        refusal = check_version(request, request->head.bytes + start, request->head.length - start);
     }
-    else if (version[5] != '1' || version[7] > '1') {
-        refuse(parser, 505, "HTTP version other than 1.0 and 1.1");
+    if (refusal.status != 0 || !ended) {
+        return refusal;
     }
-    else if (method_is(request, "CONNECT") || method_is(request, "PRI")) {
-        refuse(parser, 501, "unknown method");
+    if (!is_split) {
+        return BAD_REQUEST_LINE;
     }
-    request->minor = (uint8_t)(version[7] - '0');
     request->is_head = method_is(request, "HEAD");
+    parser->checked = (uint32_t)request->head.length;
+    return method_is(request, "CONNECT") || method_is(request, "PRI") ? UNKNOWN_METHOD : NOT_REFUSED;
 }
 
-/* Check a complete line of the head or the trailers, the number `parser->lines` counts. Returns whether it is the empty one at the end. */
+/* Folded lines and empty names do not. */
 static bool
+begins_field(Line line)
+{
+    return line.length == 0 || (!is_blank(line.bytes[0]) && line.bytes[0] != ':');
+}
+
+/* Check a complete line of the head or the trailers; there are `parser->lines` before. */
+static CpsHttpRefusal
 check_field_line(CpsHttpParser *parser, Line line)
 {
+    if (!begins_field(line)) {
+        return BAD_HEADER;
+    }
     if (line.length < 2 || line.bytes[line.length - 2] != '\r') {
-        refuse(parser, 400, "bare LF");
+        return (CpsHttpRefusal){400, "bare LF"};
     }
-    else if (line.length == 2) {
-        return true;
+    if (line.length > 2 && parser->lines++ == parser->limits->fields) {
+        return (CpsHttpRefusal){431, "many headers"};
     }
-    else if (line.bytes[0] == ' ' || line.bytes[0] == '\t' || line.bytes[0] == ':') {
-        refuse(parser, 400, "malformed header");
-    }
-    else if (parser->lines++ == parser->limits->fields) {
-        refuse(parser, 431, "many headers");
-    }
-    return false;
+    return NOT_REFUSED;
 }
 
-/* llhttp takes only spaces for white space behind a number or "chunked". */
-static void
-replace_tabs_at_end(char *line, size_t length)
+/* Check what has come of a line of the head. llhttp takes only spaces for white space behind a number or "chunked", so tabs at the end of
+ * the line become spaces; what may be white space at its end is kept back from llhttp until the line has ended well. */
+static CpsHttpRefusal
+check_head_line(CpsHttpParser *parser, bool ended)
 {
-    for (size_t index = length - 2; index > 0 && (line[index - 1] == '\t' || line[index - 1] == ' '); index--) {
-        line[index - 1] = ' ';
+    CpsBuffer *head = &parser->request->head;
+    Line line = {head->bytes + parser->line_start, head->length - parser->line_start};
+    CpsHttpRefusal refusal = NOT_REFUSED;
+    size_t end = head->length;
+
+    if (!begins_field(line)) {
+        return BAD_HEADER;
     }
+    if (ended) {
+        refusal = check_field_line(parser, line);
+    }
+    if (ended && refusal.status == 0) {
+        for (size_t index = end - 2; is_blank(head->bytes[index - 1]); index--) {
+            head->bytes[index - 1] = ' ';
+        }
+    }
+    else {
+        end -= ended;
+        while (is_blank(head->bytes[end - 1]) || head->bytes[end - 1] == '\r') {
+            end--;
+        }
+    }
+    if (end > parser->checked) { /* not when that was the end of the line before */
+        parser->checked = (uint32_t)end;
+    }
+    return refusal;
 }
 
-/* The head is there, all of its lines are well-formed. */
+/* Give llhttp what was checked. */
+static void
+feed_head(CpsHttpParser *parser)
+{
+    CpsHttpRequest *request = parser->request;
+    uint32_t wanted = parser->lines + 1, start = parser->fed;
+
+    if (parser->checked == start) {
+        return;
+    }
+    if (wanted > request->field_capacity) {
+        uint32_t capacity = wanted > 2 * request->field_capacity ? wanted : 2 * request->field_capacity;
+        CpsHttpField *fields = realloc(request->fields, capacity * sizeof(*fields));
+
+        if (fields == NULL) {
+            refuse(parser, OUT_OF_MEMORY);
+            return;
+        }
+        request->fields = fields;
+        request->field_capacity = capacity;
+    }
+    parser->fed = parser->checked;
+    execute(parser, request->head.bytes + start, parser->checked - start);
+}
+
+/* The whole head is with llhttp. */
 static void
 finish_head(CpsHttpParser *parser)
 {
     CpsHttpRequest *request = parser->request;
     CpsHttpRefusal refusal;
 
-    if (parser->lines > 0) {
-        request->fields = malloc(parser->lines * sizeof(*request->fields));
-        if (request->fields == NULL) {
-            refuse(parser, 507, "out of memory");
-            return;
-        }
-        request->field_capacity = parser->lines;
-    }
-    execute(parser, request->head.bytes, request->head.length);
     if (parser->section == SECTION_HEAD) { /* llhttp sees no end where we do */
-        refuse(parser, 400, "malformed header");
-    }
-    if (parser->section == SECTION_REFUSED) {
+        refuse(parser, BAD_HEADER);
         return;
     }
     request->has_body = parser->section != SECTION_COMPLETE;
     refusal = cps_http_check_head(request, (parser->llhttp.flags & F_CHUNKED) != 0);
-    if (refusal.status != 0) {
-        refuse(parser, refusal.status, refusal.reason);
+    if (refusal.status == 0 && parser->remaining > parser->limits->body_bytes) {
+        refusal = LONG_BODY;
     }
-    else if (parser->remaining > parser->limits->body_bytes) {
-        refuse(parser, 413, "long body");
+    if (refusal.status != 0) {
+        refuse(parser, refusal);
     }
     parser->in_body = true;
     parser->lines = 0;
 }
 
-/* Check the last line of the head, which may have ended. */
-static void
-check_head_line(CpsHttpParser *parser, bool ended)
-{
-    CpsBuffer *head = &parser->request->head;
-    Line line = {head->bytes + parser->line_start, head->length - parser->line_start};
-
-    if (parser->line_start == 0) {
-        bool is_split = split_request_line(parser);
-
-        if (ended && parser->section == SECTION_HEAD) {
-            if (is_split) {
-                check_request_line(parser);
-            }
-            else {
-                refuse(parser, 400, "malformed request line");
-            }
-        }
-    }
-    else if (ended) {
-        if (check_field_line(parser, line)) {
-            finish_head(parser);
-            return;
-        }
-        if (parser->section == SECTION_HEAD) {
-            replace_tabs_at_end(head->bytes + parser->line_start, line.length);
-        }
-    }
-    if (ended) {
-        parser->line_start = (uint32_t)head->length;
-    }
-}
-
-/* Take one line, or a part of it. */
+/* Append a line or a part of it to the head, and check it. Returns how many bytes were used; *ended: it was the empty one at the end. */
 static size_t
-read_head_line(CpsHttpParser *parser, const char *bytes, size_t length)
+read_head_line(CpsHttpParser *parser, const char *bytes, size_t length, bool *ended, CpsHttpRefusal *refusal)
 {
     CpsBuffer *head = &parser->request->head;
     size_t room = parser->limits->head_bytes - head->length;
     const char *end = memchr(bytes, '\n', length);
     size_t count = end == NULL ? length : (size_t)(end + 1 - bytes);
-    bool fits = count <= room;
+    bool fits = count <= room, line_ended = fits && end != NULL;
 
-    if (!fits) {
-        count = room;
-    }
+    count = fits ? count : room;
     if (cps_buffer_append(head, bytes, count) < 0) {
-        refuse(parser, 507, "out of memory");
+        *refusal = OUT_OF_MEMORY;
         return count;
     }
-    check_head_line(parser, fits && end != NULL);
-    if (!fits) {
-        refuse(parser, 431, "long head");
+    *refusal = parser->line_start == 0 ? check_request_line(parser, line_ended) : check_head_line(parser, line_ended);
+    if (refusal->status == 0 && !fits) {
+        *refusal = (CpsHttpRefusal){431, "long head"};
+    }
+    if (line_ended) {
+        *ended = parser->line_start > 0 && head->length - parser->line_start == 2;
+        parser->line_start = (uint32_t)head->length;
     }
     return count;
 }
 
+/* llhttp is fed behind the checks, up to where one fails: its errors come first when they are nearer to the start, as they would if the
+ * bytes came one by one. */
 static size_t
 read_head(CpsHttpParser *parser, const char *bytes, size_t length)
 {
+    CpsHttpRefusal refusal = NOT_REFUSED;
+    bool ended = false;
     size_t used = 0;
 
-    while (used < length && parser->section == SECTION_HEAD) {
-        used += read_head_line(parser, bytes + used, length - used);
+    while (used < length && !ended && refusal.status == 0) {
+        used += read_head_line(parser, bytes + used, length - used, &ended, &refusal);
+    }
+    feed_head(parser);
+    if (refusal.status != 0) {
+        refuse(parser, refusal);
+    }
+    else if (ended && parser->section != SECTION_REFUSED) {
+        finish_head(parser);
     }
     return used;
 }
@@ -439,13 +544,13 @@ read_line(CpsHttpParser *parser, const char *bytes, size_t length, size_t room, 
     *line = (Line){bytes, count};
     if (count > room - kept->length) {
         line->length = 0;
-        refuse(parser, too_long.status, too_long.reason);
+        refuse(parser, too_long);
         return count;
     }
     if (kept->length > 0 || end == NULL) {
         if (cps_buffer_append(kept, bytes, count) < 0) {
             line->length = 0;
-            refuse(parser, 507, "out of memory");
+            refuse(parser, OUT_OF_MEMORY);
             return count;
         }
         *line = (Line){kept->bytes, end == NULL ? 0 : kept->length};
@@ -465,26 +570,30 @@ count_framing(CpsHttpParser *parser, size_t line_length)
 
     parser->framing_bytes = bytes > fair ? (uint32_t)(bytes - fair) : 0;
     if (parser->framing_bytes > FRAMING_BYTES) {
-        refuse(parser, 400, "long chunk extensions");
+        refuse(parser, (CpsHttpRefusal){400, "long chunk extensions"});
     }
 }
 
 static size_t
 read_chunk_line(CpsHttpParser *parser, const char *bytes, size_t length)
 {
-    CpsHttpRefusal too_long = {400, "long chunk size or extensions"};
+    const CpsBuffer *kept = &parser->line;
     size_t used, digits = 0;
     Line line;
 
-    used = read_line(parser, bytes, length, CHUNK_LINE_BYTES, too_long, &line);
-    if (line.length == 0) {
+    used = read_line(parser, bytes, length, CHUNK_LINE_BYTES, BAD_CHUNK, &line);
+    if (line.length == 0) { /* the size may be wrong already */
+        digits = cps_http_span(kept->bytes, kept->length, CPS_CHAR_HEX);
+        if (digits < kept->length && (digits == 0 || (kept->bytes[digits] != ';' && kept->bytes[digits] != '\r'))) {
+            refuse(parser, BAD_CHUNK);
+        }
         return used;
     }
     if (line.length > 2 && line.bytes[line.length - 2] == '\r') {
         digits = cps_http_check_chunk_line(line.bytes, line.length - 2);
     }
     if (digits == 0) {
-        refuse(parser, 400, "malformed chunk");
+        refuse(parser, BAD_CHUNK);
         return used;
     }
     /* Not the extensions: older releases of llhttp take some of them for errors. */
@@ -494,7 +603,7 @@ read_chunk_line(CpsHttpParser *parser, const char *bytes, size_t length)
     }
     if (parser->section == SECTION_CHUNK) {
         if (parser->remaining > parser->limits->body_bytes - parser->request->body.length) {
-            refuse(parser, 413, "long body");
+            refuse(parser, LONG_BODY);
         }
         count_framing(parser, line.length);
         parser->remaining += 2; /* the line end */
@@ -505,16 +614,18 @@ read_chunk_line(CpsHttpParser *parser, const char *bytes, size_t length)
 static size_t
 read_trailer(CpsHttpParser *parser, const char *bytes, size_t length)
 {
-    CpsHttpRefusal too_long = {431, "long trailers"};
+    CpsHttpRefusal too_long = {431, "long trailers"}, refusal;
     Line line;
     size_t used = read_line(parser, bytes, length, parser->limits->head_bytes - parser->trailer_bytes, too_long, &line);
 
     if (line.length > 0) {
         parser->trailer_bytes += (uint32_t)line.length;
-        check_field_line(parser, line);
-        if (parser->section != SECTION_REFUSED) {
-            execute(parser, line.bytes, line.length);
+        refusal = check_field_line(parser, line);
+        if (refusal.status != 0) {
+            refuse(parser, refusal);
+            return used;
         }
+        execute(parser, line.bytes, line.length);
     }
     return used;
 }

@@ -32,6 +32,7 @@ typedef struct {
     uint8_t blank_bytes;         /* of the lines before a request */
     uint32_t lines;              /* complete ones of the head; then of the trailers */
     uint32_t line_start;         /* in the head: where the last, incomplete line begins */
+    uint32_t checked, fed;       /* bytes of the head: that passed our checks, that llhttp has */
     uint32_t trailer_bytes;
     uint32_t framing_bytes; /* of chunked: what was sent beyond a fair share of sizes and line ends */
     uint64_t remaining;     /* of the body, or of the chunk */

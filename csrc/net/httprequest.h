@@ -72,4 +72,8 @@ cps_http_field(const CpsHttpRequest *request, CpsKnownField field, size_t *lengt
     return cps_slice(request, request->fields[index].value);
 }
 
+/* The values of all fields of that kind as one list (RFC 9110, 5.3), or NULL; *length is set. `joined`, an empty buffer that outlives the
+ * result, is filled when there are several; when memory runs out, those that had room count. */
+const char *cps_http_field_list(const CpsHttpRequest *request, CpsKnownField field, CpsBuffer *joined, size_t *length);
+
 #endif

@@ -223,6 +223,24 @@ def test_plain_text_for_a_client_that_wants_json_is_a_json_string():
     assert json.loads(body) == {"data": "no json"}
 
 
+@pytest.mark.parametrize(
+    ("values", "accept"),
+    [
+        (["text/html", "application/json"], "application/json"),
+        (["application/json;q=0.5", "text/html;q=0.1", "text/xml"], "text/xml"),
+        (["", "text/html"], "text/html"),
+        (["text/html", ""], "text/html"),
+        (["text/html", "html"], "*/*"),
+    ],
+)
+def test_several_accept_headers_are_one_list(values, accept):
+    seen = []
+    lines = "".join(f"Accept: {value}\r\nX-Between: 1\r\n" for value in values)
+    with serving(Answer("look", lambda event: seen.append(event.accept))) as server:
+        server.raw(f"POST /look HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
+    assert seen == [accept]
+
+
 def test_xml_to_a_client_that_wants_json_and_back():
     with serving(Forward("echo")) as server:
         headers = {"Content-Type": "application/xml", "Accept": "application/json"}

@@ -7,6 +7,7 @@ import pytest
 
 from compysition.actors import HTTPServer
 from compysition.errors import SetupError
+from compysition.event import XMLHttpEvent
 from tests.flows import Forward
 from tests.servers import serving
 
@@ -155,6 +156,43 @@ def test_content_types_of_a_route(fields, kind, status):
     assert (found[0], without_body[0]) == (status, 200)
     if status == 415:
         assert f"Unsupported Content-Type '{kind}'" in html.unescape(found[2].decode())
+
+
+def test_a_subclass_has_defaults_of_its_own():
+    class Images(HTTPServer):
+        CONTENT_TYPES = [*HTTPServer.CONTENT_TYPES, "image/png"]
+        DEFAULT_ROUTE = {"routes": [{"path": "/to/<queue>", "method": "PUT"}]}
+
+    with serving(Show("orders"), cls=Images) as server:
+        for kind, status in [("image/png", 200), ("text/plain", 200), ("image/gif", 415)]:
+            assert server.request("PUT", "/to/orders", b"{}", {"Content-Type": kind})[0] == status
+        assert server.request("POST", "/orders", b"{}")[0] == 404
+
+
+def test_the_maps_say_what_is_done():
+    def kind_of(content_type, body):
+        seen = []
+
+        class Note(Forward):
+            def consume(self, event, *args, **kwargs):
+                seen.append(type(event))
+                self.send_event(event)
+
+        config = routes(("/<queue>", {"ignore_ctype": True}))
+        with serving(Note("note"), routes_config=config) as server:
+            server.request("POST", "/note", body, {"Content-Type": content_type})
+        return seen[0]
+
+    assert all(
+        kind_of(content_type, b"<a/>" if event_class is XMLHttpEvent else b"{}") is event_class
+        for content_type, event_class in HTTPServer.CONTENT_TYPE_MAP.items()
+    )
+    form = HTTPServer.X_WWW_FORM_URLENCODED
+    for name, event_class in HTTPServer.X_WWW_FORM_URLENCODED_KEY_MAP.items():
+        body = f"{name}={'<a/>' if event_class is XMLHttpEvent else '{}'}"
+        assert kind_of(form, body) is event_class
+    assert form in HTTPServer.CONTENT_TYPES
+    assert HTTPServer.QUEUE_REGEX.findall("/<queue:re:a_1>/<queue>/<x:re:b>") == ["a_1"]
 
 
 @pytest.mark.parametrize(

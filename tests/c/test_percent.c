@@ -39,9 +39,32 @@ test_safe(void)
     check("a/b:c?d", 7, "/:", "a/b:c%3Fd");
 }
 
+static void
+check_decoded(const char *text, bool plus, const char *expected, size_t length)
+{
+    char bytes[32];
+
+    assert(cps_percent_decode(bytes, text, strlen(text), plus) == length);
+    assert(memcmp(bytes, expected, length) == 0);
+}
+
+static void
+test_decoded(void)
+{
+    check_decoded("a%20b%2fc%2Fd", false, "a b/c/d", 7);
+    check_decoded("a+%2B", false, "a++", 3);
+    check_decoded("a+%2B", true, "a +", 3);
+    check_decoded("%00%ff", false, "\0\xff", 2);
+    check_decoded("%", false, "%", 1);
+    check_decoded("%4", false, "%4", 2);
+    check_decoded("%4g%g4%%41", false, "%4g%g4%A", 8);
+    check_decoded("", true, "", 0);
+}
+
 int
 main(void)
 {
+    test_decoded();
     test_unreserved();
     test_encoded();
     test_safe();

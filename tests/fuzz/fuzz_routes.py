@@ -28,13 +28,11 @@ def by_bottle(rule, path):
     """What Bottle would answer; None when it cannot tell."""
     router = bottle.Router()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the old syntax
-            router.add(rule, "GET", rule)
+        router.add(rule, "GET", rule)
         return 200, router.match({"REQUEST_METHOD": "GET", "PATH_INFO": path})[1] or None
     except bottle.HTTPError as error:
         return error.status_code, None
-    except KeyError:  # at a number without a name
+    except (KeyError, bottle.RouteBuildError):  # at a number without a name; at an empty path
         return None
 
 
@@ -43,7 +41,8 @@ def route_path(data):
     """The first line is the path of a route, the rest that of a request."""
     rule, _, path = data.decode("utf-8", "replace")[:80].partition("\n")
     path = "/" + path.replace("\n", "")
-    with contextlib.suppress(SetupError):
+    with contextlib.suppress(SetupError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd expressions, and Bottle's of the old syntax
         status, _, values, _ = _match_routes(
             {"routes": [{"path": rule, "method": "GET"}]}, [("GET", path)]
         )[0]

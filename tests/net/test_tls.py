@@ -15,13 +15,21 @@ import pytest
 
 from compysition import errors
 from tests.flows import Forward
+from tests.scripts import environment_of_tools
 from tests.servers import SECONDS, read_all, read_until, serving
 
 HELLO_SIZE = 200  # bytes of a ClientHello that are not all of it
 
 
-def openssl(*arguments):
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+def run(*command):
+    """Run a command; return what it says."""
+    return subprocess.run(
+        command,
+        env=environment_of_tools(),
+        capture_output=True,
+        timeout=SECONDS,
+        check=True,
+    ).stdout
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +45,21 @@ def files(tmp_path_factory):
         text=folder / "text.pem",
     )
     curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-    openssl("genpkey", *curve, "-out", paths.key)
-    openssl("genpkey", *curve, "-out", paths.other)
-    openssl("pkey", "-in", paths.key, "-aes128", "-passout", "pass:secret", "-out", paths.encrypted)
+    run("openssl", "genpkey", *curve, "-out", paths.key)
+    run("openssl", "genpkey", *curve, "-out", paths.other)
+    run(
+        "openssl",
+        "pkey",
+        "-in",
+        paths.key,
+        "-aes128",
+        "-passout",
+        "pass:secret",
+        "-out",
+        paths.encrypted,
+    )
     names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
-    openssl("req", "-x509", "-new", "-key", paths.key, "-out", paths.certificate, *names)
+    run("openssl", "req", "-x509", "-new", "-key", paths.key, "-out", paths.certificate, *names)
     paths.text.write_text("no certificate\n")
     return paths
 
@@ -122,13 +140,8 @@ def test_the_event_knows_that_it_came_over_tls(files):
 def test_curl(https, options):
     url = f"https://127.0.0.1:{https.port}/echo"
     data = ["-H", "Content-Type: application/json", "-d", '{"a": 1}']
-    done = subprocess.run(
-        ["curl", "-sS", "--cacert", https.files.certificate, *data, *options, url],
-        capture_output=True,
-        timeout=SECONDS,
-        check=True,
-    )
-    assert json.loads(done.stdout) == {"data": {"a": 1}}
+    answer = run("curl", "-sS", "--cacert", https.files.certificate, *data, *options, url)
+    assert json.loads(answer) == {"data": {"a": 1}}
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
