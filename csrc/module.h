@@ -247,6 +247,7 @@ typedef struct CpsState {
     unsigned int copied_plainly[CPS_COPY_CACHE]; /* version tags of types without copying of their own */
     int lxml_access;                             /* what of lxml can be reached; see xml/lxml.c */
     void (*lxml_adopt)(void);                    /* a function of lxml; NULL: not reached */
+    Py_ssize_t made_directors;                   /* that were not started yet */
     CpsList log_files;                           /* CpsLogFile.link: those that are open in the process */
 } CpsState;
 

@@ -797,7 +797,7 @@ def test_a_signal_stops_a_director_in_another_thread(run_script):
             director.start()
             say("stopped")
 
-        quiet_director()
+        here = quiet_director()  # handlers can be installed in the main thread only
         thread = threading.Thread(target=run)
         thread.start()
         thread.join()
@@ -843,6 +843,36 @@ def test_the_handlers_of_a_script(run_script):
         pause=0.3,
     )
     assert (status, lines) == (0, ["mine", "ready", "mine"])
+
+
+def test_the_handlers_go_with_the_last_director_that_was_never_started(run_script):
+    status, lines = run_script(
+        """
+        import gc
+
+        def installed():
+            gc.collect()
+            return [signal.getsignal(number) is not old for number, old in before.items()]
+
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        one, two = quiet_director(), quiet_director()
+        say(*installed())
+        del one
+        say(*installed())
+        two.start(block=False)
+        three = quiet_director()
+        del three
+        say(*installed())
+        two.stop()
+        say(*installed())
+        four = quiet_director()
+        say(*installed())
+        del four
+        say(*installed())
+        """
+    )
+    states = [True, True, True, False, True, False]
+    assert (status, lines) == (0, [f"{state} {state}" for state in states])
 
 
 def test_a_handler_that_a_script_installs_later_stays(run_script):

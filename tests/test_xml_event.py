@@ -67,7 +67,7 @@ def test_conversion_methods_name_the_classes_and_convert():
         ("<a/>", "<a/>"),
         ("\n <a> x </a>\n", "<a> x </a>"),
         ('<?xml version="1.0" encoding="UTF-16"?><a>é</a>', "<a>&#233;</a>"),
-        ('<?xml version="1.0" encoding="latin-1"?><a>é</a>'.encode("latin-1"), "<a>&#233;</a>"),
+        ('<?xml version="1.0" encoding="iso-8859-1"?><a>é</a>'.encode("latin-1"), "<a>&#233;</a>"),
         ("<a>é</a>".encode(), "<a>&#233;</a>"),
         ('<?xml version="1.0" encoding="UTF-16"?><a>é</a>'.encode("utf-16"), "<a>&#233;</a>"),
         ("\ufeff<a/>", "<a/>"),

@@ -207,7 +207,20 @@ director_init(PyObject *op, PyObject *args, PyObject *kwargs)
             return -1;
         }
     }
+    if (!self->made) {
+        self->made = true;
+        self->state->made_directors++;
+    }
     return cps_stop_signals_install(self->state, false);
+}
+
+void
+cps_director_leave_made(CpsDirector *self)
+{
+    if (self->made) {
+        self->made = false;
+        self->state->made_directors--;
+    }
 }
 
 static PyObject *
@@ -272,6 +285,7 @@ director_dealloc(PyObject *op)
 {
     CpsDirector *self = (CpsDirector *)op;
     PyTypeObject *type = Py_TYPE(op);
+    bool never_started = self->made;
 
     PyObject_GC_UnTrack(op);
     if (self->weakrefs != NULL) {
@@ -279,6 +293,10 @@ director_dealloc(PyObject *op)
     }
     (void)director_clear(op); /* it is idle: while it runs, the list of running directors holds it */
     cps_ledger_unref(self->ledger);
+    cps_director_leave_made(self);
+    if (never_started) {
+        cps_stop_signals_unused(self->state);
+    }
     type->tp_free(op);
     Py_DECREF(type);
 }

@@ -51,6 +51,7 @@ typedef struct {
 
     CpsDirectorPhase phase;
     CpsStopKind stop_kind;
+    bool made;              /* it was not started yet */
     bool start_failed;      /* some actors never started: what waits for them will not be drained */
     bool forked;            /* a fork made this copy of one that runs in the parent */
     CpsRuntime *rt;         /* borrowed and held; NULL while idle */
@@ -110,6 +111,9 @@ void cps_directors_end(CpsState *state);
 
 /* Whether this thread's hub runs now, rather than code of the script. */
 bool cps_director_hub_runs(void);
+
+/* It is no longer one that was made and not started yet. */
+void cps_director_leave_made(CpsDirector *self);
 
 /* The run is over: release the runtime, wake who waits. */
 void cps_director_run_end(CpsDirector *self);

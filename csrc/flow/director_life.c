@@ -50,6 +50,7 @@ run_begin(CpsDirector *self)
         return -1;
     }
     cps_runtime_hold(rt);
+    cps_director_leave_made(self);
     self->rt = rt;
     self->phase = CPS_DIRECTOR_STARTING;
     self->stop_kind = CPS_STOP_NONE;

@@ -269,3 +269,17 @@ cps_stop_signals_restore(CpsState *state)
         }
     }
 }
+
+void
+cps_stop_signals_unused(CpsState *state)
+{
+    PyObject *exc; /* owned */
+
+    if (state->made_directors > 0 || state->directors == NULL || PyList_GET_SIZE(state->directors) > 0 ||
+        state->old_handlers == NULL || PyDict_GET_SIZE(state->old_handlers) == 0) {
+        return; /* still needed; or the module is being taken down */
+    }
+    exc = PyErr_GetRaisedException();
+    cps_stop_signals_restore(state);
+    PyErr_SetRaisedException(exc);
+}

@@ -11,4 +11,7 @@ int cps_stop_signals_install(CpsState *state, bool again);
 /* Put back what our handlers replaced, where they are still in use. Leaves no exception set. */
 void cps_stop_signals_restore(CpsState *state);
 
+/* The same, when a director has gone that was never started, and none runs or is to be started. Keeps an exception that is set. */
+void cps_stop_signals_unused(CpsState *state);
+
 #endif

@@ -94,7 +94,6 @@ def test_values_are_written_as_by_http_cookies(cookies, value):
 def test_line_breaks_do_not_reach_the_header(cookies):
     header = cookies(cookie_value="line\r\nbreak")
     assert header.startswith('session="line\\015\\012break"; ')
-    assert morsel(header).value == "line\r\nbreak"
 
 
 def test_other_letters_do_not_reach_the_header(cookies):

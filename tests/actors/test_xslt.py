@@ -256,7 +256,7 @@ def test_text_becomes_an_xml_event(wrap, level):
     wrapper = wrap(actor)
     for text in (
         "<who>Zoë</who>",
-        "<?xml version='1.0' encoding='latin-1'?><who>Zo\xeb</who>".encode("latin-1"),
+        "<?xml version='1.0' encoding='iso-8859-1'?><who>Zo\xeb</who>".encode("latin-1"),
     ):
         event = HttpEvent(data=text, extra=1, status=(201, "Created"))
         wrapper.input = event

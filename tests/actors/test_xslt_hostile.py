@@ -300,6 +300,8 @@ def test_a_stop_inside_gevent_ends_what_would_not_end(run_gevent_script):
 )
 def test_a_fork_meets_no_lock_and_no_job(run_script):
     child = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
 pid = os.fork()
 if pid == 0:
     from compysition.testutils.test_actor import TestActorWrapper
