@@ -17,9 +17,6 @@ int cps_event_id_new(uint8_t id[CPS_EVENT_ID_BYTES]);
 /* The 32 hex digits of `id`. New, or NULL with an exception set. */
 PyObject *cps_event_id_hex(const uint8_t id[CPS_EVENT_ID_BYTES]);
 
-/* The id that a str of 32 hex digits shows. Returns whether it is one. */
-bool cps_event_id_parse(PyObject *text, uint8_t id[CPS_EVENT_ID_BYTES]);
-
 /* The id that a str of 32 hex digits in lower case shows. Returns whether it is one. */
 bool cps_event_id_parse(PyObject *text, uint8_t id[CPS_EVENT_ID_BYTES]);
 
