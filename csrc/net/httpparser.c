@@ -1,8 +1,8 @@
 /* See httpparser.h.
  *
- * llhttp gets the bytes in sections, each of which is looked at here first: the head as a whole, lines of chunk sizes and trailers one by
- * one, bodies as they come. So it makes no difference how the bytes were split, and the older releases of llhttp, which accept more than
- * they should, do not get to see it. llhttp's callbacks say which section is next. */
+ * llhttp is fed behind checks of our own: with what is good so far of a head, with the sizes of chunks, with trailers line by line, and
+ * with bodies as they come. Its older releases accept more than they should, and it makes no difference where the bytes were split: what
+ * is wrong nearest to the start is the reason. llhttp's callbacks say which section is next. */
 #include "net/httpparser.h"
 #include "net/httpchars.h"
 #include "net/httpcheck.h"
@@ -99,7 +99,8 @@ on_header_field(llhttp_t *llhttp, const char *at, size_t length)
     else if (field != NULL && field->value.start == 0) {
         field->name.length += (uint32_t)length;
     }
-    else if (request->field_count == request->field_capacity) { /* more than there are lines */
+    else if (request->fields == NULL ||
+             request->field_count == request->field_capacity) { /* more than there are lines */
         refuse(parser, BAD_HEADER);
         return -1;
     }
