@@ -402,10 +402,10 @@ check_field_line(CpsHttpParser *parser, Line line)
     return NOT_REFUSED;
 }
 
-/* Check what has come of a line of the head. llhttp takes only spaces for white space behind a number or "chunked", so tabs at the end of
+/* Check what has come of a line of the head, the last `count` bytes just now. llhttp takes only spaces for white space behind a number or "chunked", so tabs at the end of
  * the line become spaces; what may be white space at its end is kept back from llhttp until the line has ended well. */
 static CpsHttpRefusal
-check_head_line(CpsHttpParser *parser, bool ended)
+check_head_line(CpsHttpParser *parser, size_t count, bool ended)
 {
     CpsBuffer *head = &parser->request->head;
     Line line = {head->bytes + parser->line_start, head->length - parser->line_start};
@@ -422,14 +422,14 @@ check_head_line(CpsHttpParser *parser, bool ended)
         for (size_t index = end - 2; is_blank(head->bytes[index - 1]); index--) {
             head->bytes[index - 1] = ' ';
         }
+        parser->checked = (uint32_t)end;
+        return NOT_REFUSED;
     }
-    else {
-        end -= ended;
-        while (is_blank(head->bytes[end - 1]) || head->bytes[end - 1] == '\r') {
-            end--;
-        }
+    end -= ended;
+    while (end > head->length - count && (is_blank(head->bytes[end - 1]) || head->bytes[end - 1] == '\r')) {
+        end--;
     }
-    if (end > parser->checked) { /* not when that was the end of the line before */
+    if (end > head->length - count) { /* else more is kept back */
         parser->checked = (uint32_t)end;
     }
     return refusal;
@@ -498,7 +498,8 @@ read_head_line(CpsHttpParser *parser, const char *bytes, size_t length, bool *en
         *refusal = OUT_OF_MEMORY;
         return count;
     }
-    *refusal = parser->line_start == 0 ? check_request_line(parser, line_ended) : check_head_line(parser, line_ended);
+    *refusal =
+        parser->line_start == 0 ? check_request_line(parser, line_ended) : check_head_line(parser, count, line_ended);
     if (refusal->status == 0 && !fits) {
         *refusal = (CpsHttpRefusal){431, "long head"};
     }
