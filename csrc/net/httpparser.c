@@ -53,12 +53,6 @@ refuse(CpsHttpParser *parser, CpsHttpRefusal refusal)
     }
 }
 
-static bool
-is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 /* ---- llhttp ---- */
 
 static CpsHttpParser *
@@ -153,7 +147,7 @@ on_header_value_complete(llhttp_t *llhttp)
     if (parser->section == SECTION_HEAD && field != NULL) {
         const char *value = cps_slice(parser->request, field->value);
 
-        while (field->value.length > 0 && is_blank(value[field->value.length - 1])) {
+        while (field->value.length > 0 && cps_http_blank(value[field->value.length - 1])) {
             field->value.length--;
         }
     }
@@ -383,7 +377,7 @@ check_request_line(CpsHttpParser *parser, bool ended)
 static bool
 begins_field(Line line)
 {
-    return line.length == 0 || (!is_blank(line.bytes[0]) && line.bytes[0] != ':');
+    return line.length == 0 || (!cps_http_blank(line.bytes[0]) && line.bytes[0] != ':');
 }
 
 /* Check a complete line of the head or the trailers; there are `parser->lines` before. */
@@ -419,14 +413,14 @@ check_head_line(CpsHttpParser *parser, size_t count, bool ended)
         refusal = check_field_line(parser, line);
     }
     if (ended && refusal.status == 0) {
-        for (size_t index = end - 2; is_blank(head->bytes[index - 1]); index--) {
+        for (size_t index = end - 2; cps_http_blank(head->bytes[index - 1]); index--) {
             head->bytes[index - 1] = ' ';
         }
         parser->checked = (uint32_t)end;
         return NOT_REFUSED;
     }
     end -= ended;
-    while (end > head->length - count && (is_blank(head->bytes[end - 1]) || head->bytes[end - 1] == '\r')) {
+    while (end > head->length - count && (cps_http_blank(head->bytes[end - 1]) || head->bytes[end - 1] == '\r')) {
         end--;
     }
     if (end > head->length - count) { /* else more is kept back */
