@@ -3,9 +3,10 @@
 from encodings import normalize_encoding
 from encodings.aliases import aliases
 
+# "hex_codec" and its like make no text of bytes; mbcs is for Windows only.
+NAMES = {name for name in aliases.values() if not name.endswith("_codec")} - {"rot_13", "mbcs"}
 # These have no other names in Python.
-NAMES = {
-    *aliases.values(),
+NAMES |= {
     "cp720",
     "cp737",
     "cp856",

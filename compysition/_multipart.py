@@ -9,6 +9,7 @@ from compysition._charsets import canonical
 from compysition.errors import MalformedEventData
 
 MOST_PARTS = 1000  # as many as other forms may have fields
+MOST_HEAD = 2048  # bytes of headers: email's time for parameters grows with the square
 
 
 def split(boundary: bytes, body: bytes) -> list[bytes]:
@@ -27,11 +28,19 @@ def split(boundary: bytes, body: bytes) -> list[bytes]:
     return parts
 
 
+def check_length(head: bytes) -> None:
+    """Raise MalformedEventData for more than email should get."""
+    if len(head) > MOST_HEAD:
+        raise MalformedEventData(f"More than {MOST_HEAD} bytes of headers in a form")
+
+
 def parse(content_type: bytes, body: bytes) -> dict[str, str]:
     """Return name of a field -> its text; the last one of a name counts.
 
-    Files count as fields. Raises MalformedEventData when there are more than MOST_PARTS parts.
+    Files count as fields. Raises MalformedEventData when there are more than MOST_PARTS parts, or when
+    content_type or the headers of a part are longer than MOST_HEAD bytes.
     """
+    check_length(content_type)
     message = email.message.Message()
     message["Content-Type"] = content_type.decode("latin-1")
     boundary = message.get_boundary()
@@ -40,7 +49,9 @@ def parse(content_type: bytes, body: bytes) -> dict[str, str]:
         return fields
     for part in split(boundary.encode("latin-1", "replace"), body):
         head, _, content = part.replace(b"\n\r\n", b"\n\n", 1).partition(b"\n\n")
-        headers = email.parser.HeaderParser().parsestr(head.decode("utf-8", "replace").lstrip())
+        head = head.strip()
+        check_length(head)
+        headers = email.parser.HeaderParser().parsestr(head.decode("utf-8", "replace"))
         name = headers.get_param("name", header="content-disposition")
         if name is not None:
             charset = canonical(headers.get_content_charset("utf-8")) or "utf-8"

@@ -461,6 +461,22 @@ serving_log(CpsServing *self)
     }
 }
 
+/* PyUnicode_FromFormat knows no "%.*s" before Python 3.12. */
+static void
+serving_log_accept(CpsServing *self, const char *accept, size_t length)
+{
+    enum { MOST = 200 };
+    PyObject *text = PyUnicode_DecodeLatin1(accept, (Py_ssize_t)(length < MOST ? length : MOST), NULL);
+
+    if (text == NULL) {
+        PyErr_Clear();
+        return;
+    }
+    cps_log(self->server->base.logger, CPS_LOG_WARNING, NULL,
+            "Invalid mimetype defined in client Accepts header. '%U' is not a valid mime type", text);
+    Py_DECREF(text);
+}
+
 /* What the client takes. New str, or NULL with MemoryError set. */
 static PyObject *
 serving_read_accept(CpsServing *self)
@@ -472,9 +488,7 @@ serving_read_accept(CpsServing *self)
     CpsMediaType type = cps_accept_choose(accept, length, &invalid);
 
     if (invalid) {
-        cps_log(self->server->base.logger, CPS_LOG_WARNING, NULL,
-                "Invalid mimetype defined in client Accepts header. '%.*s' is not a valid mime type",
-                (int)(length < 200 ? length : 200), accept);
+        serving_log_accept(self, accept, length);
     }
     cps_buffer_free(&joined);
     return PyUnicode_FromString(cps_media_type_name(type));

@@ -364,7 +364,8 @@ put_header(CpsHttpEnvironBase *base, PyObject *environ, const CpsHttpRequest *re
     if (key == NULL) {
         return PyErr_Occurred() ? -1 : 0;
     }
-    value = decode_slice(request, field->value);
+    /* An absolute target names the host, whatever the header says (RFC 9112, 3.2.2). */
+    value = decode_slice(request, field->kind == CPS_FIELD_HOST ? request->authority : field->value);
     kept = value == NULL ? NULL : PyDict_SetDefault(environ, key, value);
     if (kept == NULL) {
         status = -1;

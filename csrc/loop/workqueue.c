@@ -227,13 +227,14 @@ cps_work_may_sleep(CpsRuntime *rt, uint64_t *delay)
 
 /* ---- life ---- */
 
+/* How many threads may work: one of libuv's is left for what must not wait for long work, as TLS handshakes and log files. */
 static int
 pool_threads(void)
 {
     const char *text = getenv("UV_THREADPOOL_SIZE");
     int threads = text == NULL ? POOL_THREADS : atoi(text);
 
-    return threads < 1 ? 1 : threads;
+    return threads > 1 ? threads - 1 : 1;
 }
 
 int

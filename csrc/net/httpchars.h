@@ -22,6 +22,13 @@ cps_http_char(char byte, uint8_t kind)
     return (cps_http_chars[(uint8_t)byte] & kind) != 0;
 }
 
+/* White space within a line. */
+static inline bool
+cps_http_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
 /* How many bytes at the start are of that kind. */
 static inline size_t
 cps_http_span(const char *bytes, size_t length, uint8_t kind)

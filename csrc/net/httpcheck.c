@@ -63,12 +63,6 @@ walk_members(const CpsHttpRequest *request, CpsKnownField kind)
 }
 
 static bool
-is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
-static bool
 next_member(MemberWalk *walk)
 {
     const char *end, *comma;
@@ -92,10 +86,10 @@ next_member(MemberWalk *walk)
         walk->at = NULL;
         walk->index = next_field(walk->request, walk->kind, walk->index);
     }
-    while (walk->member < end && is_blank(*walk->member)) {
+    while (walk->member < end && cps_http_blank(*walk->member)) {
         walk->member++;
     }
-    while (end > walk->member && is_blank(end[-1])) {
+    while (end > walk->member && cps_http_blank(end[-1])) {
         end--;
     }
     walk->length = (size_t)(end - walk->member);

@@ -1,8 +1,8 @@
 /* See httpparser.h.
  *
- * llhttp gets the bytes in sections, each of which is looked at here first: the head as a whole, lines of chunk sizes and trailers one by
- * one, bodies as they come. So it makes no difference how the bytes were split, and the older releases of llhttp, which accept more than
- * they should, do not get to see it. llhttp's callbacks say which section is next. */
+ * llhttp is fed behind checks of our own: with what is good so far of a head, with the sizes of chunks, with trailers line by line, and
+ * with bodies as they come. Its older releases accept more than they should, and it makes no difference where the bytes were split: what
+ * is wrong nearest to the start is the reason. llhttp's callbacks say which section is next. */
 #include "net/httpparser.h"
 #include "net/httpchars.h"
 #include "net/httpcheck.h"
@@ -53,12 +53,6 @@ refuse(CpsHttpParser *parser, CpsHttpRefusal refusal)
     }
 }
 
-static bool
-is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t';
-}
-
 /* ---- llhttp ---- */
 
 static CpsHttpParser *
@@ -99,7 +93,8 @@ on_header_field(llhttp_t *llhttp, const char *at, size_t length)
     else if (field != NULL && field->value.start == 0) {
         field->name.length += (uint32_t)length;
     }
-    else if (request->field_count == request->field_capacity) { /* more than there are lines */
+    else if (request->fields == NULL ||
+             request->field_count == request->field_capacity) { /* more than there are lines */
         refuse(parser, BAD_HEADER);
         return -1;
     }
@@ -152,7 +147,7 @@ on_header_value_complete(llhttp_t *llhttp)
     if (parser->section == SECTION_HEAD && field != NULL) {
         const char *value = cps_slice(parser->request, field->value);
 
-        while (field->value.length > 0 && is_blank(value[field->value.length - 1])) {
+        while (field->value.length > 0 && cps_http_blank(value[field->value.length - 1])) {
             field->value.length--;
         }
     }
@@ -382,7 +377,7 @@ check_request_line(CpsHttpParser *parser, bool ended)
 static bool
 begins_field(Line line)
 {
-    return line.length == 0 || (!is_blank(line.bytes[0]) && line.bytes[0] != ':');
+    return line.length == 0 || (!cps_http_blank(line.bytes[0]) && line.bytes[0] != ':');
 }
 
 /* Check a complete line of the head or the trailers; there are `parser->lines` before. */
@@ -401,10 +396,10 @@ check_field_line(CpsHttpParser *parser, Line line)
     return NOT_REFUSED;
 }
 
-/* Check what has come of a line of the head. llhttp takes only spaces for white space behind a number or "chunked", so tabs at the end of
+/* Check what has come of a line of the head, the last `count` bytes just now. llhttp takes only spaces for white space behind a number or "chunked", so tabs at the end of
  * the line become spaces; what may be white space at its end is kept back from llhttp until the line has ended well. */
 static CpsHttpRefusal
-check_head_line(CpsHttpParser *parser, bool ended)
+check_head_line(CpsHttpParser *parser, size_t count, bool ended)
 {
     CpsBuffer *head = &parser->request->head;
     Line line = {head->bytes + parser->line_start, head->length - parser->line_start};
@@ -418,17 +413,17 @@ check_head_line(CpsHttpParser *parser, bool ended)
         refusal = check_field_line(parser, line);
     }
     if (ended && refusal.status == 0) {
-        for (size_t index = end - 2; is_blank(head->bytes[index - 1]); index--) {
+        for (size_t index = end - 2; cps_http_blank(head->bytes[index - 1]); index--) {
             head->bytes[index - 1] = ' ';
         }
+        parser->checked = (uint32_t)end;
+        return NOT_REFUSED;
     }
-    else {
-        end -= ended;
-        while (is_blank(head->bytes[end - 1]) || head->bytes[end - 1] == '\r') {
-            end--;
-        }
+    end -= ended;
+    while (end > head->length - count && (cps_http_blank(head->bytes[end - 1]) || head->bytes[end - 1] == '\r')) {
+        end--;
     }
-    if (end > parser->checked) { /* not when that was the end of the line before */
+    if (end > head->length - count) { /* else more is kept back */
         parser->checked = (uint32_t)end;
     }
     return refusal;
@@ -497,7 +492,8 @@ read_head_line(CpsHttpParser *parser, const char *bytes, size_t length, bool *en
         *refusal = OUT_OF_MEMORY;
         return count;
     }
-    *refusal = parser->line_start == 0 ? check_request_line(parser, line_ended) : check_head_line(parser, line_ended);
+    *refusal =
+        parser->line_start == 0 ? check_request_line(parser, line_ended) : check_head_line(parser, count, line_ended);
     if (refusal->status == 0 && !fits) {
         *refusal = (CpsHttpRefusal){431, "long head"};
     }

@@ -195,10 +195,10 @@ test_request_lines(void)
               CASE("GET / HTTP/1.1\r\nHost: h\r\n", "unfinished"), CASE("G", "unfinished"),
               CASE("\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n" GET("/"), BAD_LINE), CASE("\n" GET("/"), BAD_LINE),
               CASE("\r" GET("/"), BAD_LINE), CASE("\r\r\n" GET("/"), BAD_LINE), CASE("\n\r\n" GET("/"), BAD_LINE),
-              CASE(" " GET("/"), BAD_LINE), CASE(GET(" /"), BAD_LINE), CASE(GET("/ "), BAD_LINE),
-              CASE(GET("/ x"), BAD_LINE), CASE(GET("\t/"), BAD_TARGET), CASE("GET\t/ HTTP/1.1\r\n", BAD_LINE),
-              CASE("GET /\r\n\r\n", BAD_LINE), CASE("GET\r\n", BAD_LINE), CASE("GET \r\n", BAD_LINE),
-              CASE("G@T", BAD_LINE), CASE("\x16\x03\x01", BAD_LINE), CASE("\0", BAD_LINE),
+              CASE(" " GET("/"), BAD_LINE), CASE(GET(" /"), BAD_LINE), CASE("GET  HTTP/1.1\r\n\r\n", BAD_LINE),
+              CASE(GET("/ "), BAD_LINE), CASE(GET("/ x"), BAD_LINE), CASE(GET("\t/"), BAD_TARGET),
+              CASE("GET\t/ HTTP/1.1\r\n", BAD_LINE), CASE("GET /\r\n\r\n", BAD_LINE), CASE("GET\r\n", BAD_LINE),
+              CASE("GET \r\n", BAD_LINE), CASE("G@T", BAD_LINE), CASE("\x16\x03\x01", BAD_LINE), CASE("\0", BAD_LINE),
               CASE("GET / HTTP/1.1 \r\n", BAD_LINE), CASE("GET / HTTP/1.1\n", BAD_LINE),
               CASE("GET / HTTP/1.1\rX: y\r\n", BAD_LINE), CASE("GET / HTTP/1.1\r\r\n", BAD_LINE),
               CASE("GET / HTTP/1.\r\n", BAD_LINE), CASE("GET / HTTP/1.10\r\n", BAD_LINE),
@@ -210,6 +210,18 @@ test_request_lines(void)
               CASE("GET / HTTP/0.9\r\n", "505 HTTP version other than 1.0 and 1.1"),
               CASE("GET / HTTP/3.0\r\n", "505 HTTP version other than 1.0 and 1.1"),
               CASE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 HTTP version other than 1.0 and 1.1"), );
+}
+
+/* Nobody waits for a head that can only be refused. */
+static void
+test_refusals_come_early(void)
+{
+    CHECK_ALL(CASE("GET / HTTP/5.6", "505 HTTP version other than 1.0 and 1.1"), CASE("GET / HTTX", BAD_LINE),
+              CASE("GET  ", BAD_LINE), CASE("GET / HTTP/1.1\r\n ", BAD_HEADER),
+              CASE("GET / HTTP/1.1\r\nA: b\r\n\t", BAD_HEADER), CASE("GET / HTTP/1.1\r\nA: b\rc", BAD_HEADER),
+              CASE("GET / HTTP/1.1\r\nA(", BAD_HEADER), CASE("GET / HTTP/1.1\r\nContent-Length: 5,", BAD_LENGTH),
+              CASE("FOO / HTTP/1.1\r\nA: b", "501 unknown method"), CASE(CHUNKED("x"), BAD_CHUNK),
+              CASE(CHUNKED("2 "), BAD_CHUNK), CASE(CHUNKED("2\r\nhix"), BAD_CHUNK), );
 }
 
 static void
@@ -569,6 +581,7 @@ int
 main(void)
 {
     test_request_lines();
+    test_refusals_come_early();
     test_methods();
     test_targets();
     test_hosts();

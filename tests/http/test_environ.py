@@ -128,6 +128,13 @@ def test_paths(target, path, quoted):
     assert environ["bottle.request.urlparts"][2] == quoted
 
 
+@pytest.mark.parametrize("header", [[], ["Host: other.org:81"]])
+def test_the_host_of_an_absolute_target_counts(header):
+    environ = environ_of("http://third.org:82/a", *header, version="1.0", host=None)
+    assert environ.get("HTTP_HOST") == ("third.org:82" if header else None)
+    assert environ["bottle.request.urlparts"][1] == "third.org:82"
+
+
 @pytest.mark.parametrize("target", ["/%FF", "/a%00b", "/%C3"])
 def test_a_path_that_is_no_text(target):
     with pytest.raises(ValueError, match="no text"):

@@ -42,6 +42,7 @@ def test_names_and_charsets():
         named(b"latin", b"\xe9", latin),
         named(b"broken", b"\xe9"),
         named(b"unknown", b"\xc3\xa9", b"Content-Type: text/plain; charset=nope"),
+        named(b"bytes", b"6162", b"Content-Type: text/plain; charset=hex"),
         (b"content-disposition: form-data; name*=utf-8''%C3%A4", b"x"),
     )
     expected = {
@@ -49,6 +50,7 @@ def test_names_and_charsets():
         "latin": "\u00e9",
         "broken": "\ufffd",
         "unknown": "\u00e9",
+        "bytes": "6162",
         "\u00e4": "x",
     }
     assert parse(TYPE, body) == expected
@@ -104,3 +106,14 @@ def test_too_many_parts():
     assert len(parse(TYPE, form(*[named(b"a%d" % n, b"") for n in range(1000)]))) == 1000
     with pytest.raises(MalformedEventData, match="More than 1000"):
         parse(TYPE, form(*[named(b"a", b"")] * 1001))
+
+
+def test_too_long_a_head():
+    """Python's parser of headers would be busy for hours with as many quotes as a body has room for."""
+    head = b'Content-Disposition: form-data; name="a"; filename="'
+    fits = head + b"x" * (2048 - 1 - len(head)) + b'"'
+    assert parse(TYPE, form((fits, b"1"))) == {"a": "1"}
+    with pytest.raises(MalformedEventData, match="More than 2048 bytes of headers"):
+        parse(TYPE, form((head + b'";"' * 1_000_000, b"1")))
+    with pytest.raises(MalformedEventData, match="More than 2048 bytes of headers"):
+        parse(TYPE + b';a="";' * 1_000_000, b"")

@@ -1,10 +1,14 @@
 """Routes of HTTP: configured, matched, refused and forgotten."""
 
 import contextlib
+import functools
+
+import bottle
 
 from compysition._core import _match_routes
 from compysition.actors import HTTPServer
 from compysition.errors import SetupError
+from tests.flows import Forward, quiet_director
 
 CONFIG = {
     "routes": [
@@ -82,3 +86,38 @@ def leak_servers_with_functions_and_plugins():
     assert len(server.plugins) == 1
     with contextlib.suppress(SetupError):
         server.get("/<x:nope>")(lambda x: server)
+
+
+@functools.cache
+def running_server():
+    """A server of this process, which runs to its end."""
+    director = quiet_director()
+    server = director.register_actor(HTTPServer, "http", "127.0.0.1", 0)
+    echo = director.register_actor(Forward("echo"))
+    director.connect_queue((server, "echo"), echo)
+    director.connect_queue(echo, server)
+    server.get("/a/<x>", apply=[Plugin()])(lambda x: {"x": x, "y": list(bottle.request.query)})
+    server.get("/a/abort")(lambda: bottle.abort(409, "no"))
+    server.get("/a/fails")(lambda: {}["x"])
+    server.get("/a/parts")(lambda: iter(["a", "b"]))
+    server.mount("/app", lambda environ, start: start("200 OK", []) and [b"app"])
+    server.error(404)(lambda error: error.body)
+    server.install(lambda callback: lambda **wildcards: callback(**wildcards))
+    director.start(block=False)
+    return server
+
+
+def leak_requests_of_functions_and_plugins():
+    server = running_server()
+    for line, status in (
+        (b"GET /a/1?q=1", b"200"),
+        (b"GET /a/abort", b"409"),
+        (b"GET /a/fails", b"500"),
+        (b"GET /a/parts", b"200"),
+        (b"GET /app/x", b"200"),
+        (b"GET /none/x", b"404"),
+        (b"POST /echo", b"200"),
+        (b"POST /none", b"404"),
+    ):
+        answer = server._exchange(line + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer[9:12] == status

@@ -14,9 +14,11 @@ from types import SimpleNamespace
 import pytest
 
 from compysition import errors
+from compysition.actors import XSLT
 from tests.flows import Forward
 from tests.scripts import environment_of_tools
 from tests.servers import SECONDS, read_all, read_until, serving
+from tests.xml.stylesheets import ENDLESS
 
 HELLO_SIZE = 200  # bytes of a ClientHello that are not all of it
 
@@ -341,6 +343,23 @@ def test_many_handshakes_while_others_work(https):
     ended.set()
     worker.join()
     assert counts[0] > 0
+
+
+def test_handshakes_do_not_wait_for_transformations(files):
+    """Of which six would not end."""
+    body = b"<a>" * 200 + b"</a>" * 200
+    lines = ["POST /xslt HTTP/1.1", "Host: x", "Content-Type: text/xml"]
+    head = "\r\n".join([*lines, f"Content-Length: {len(body)}"]).encode() + b"\r\n\r\n"
+    actors = Forward("echo"), XSLT("xslt", ENDLESS["templates"])
+    with serving(*actors, certfile=files.certificate, keyfile=files.key) as server:
+        server.director.stop_timeout = 0.1
+        context = trusting(files)
+        with context.wrap_socket(server.connect(), server_hostname="127.0.0.1") as client:
+            client.sendall((head + body) * 6)
+            end = time.monotonic() + 1  # they begin one after the other
+            while time.monotonic() < end:
+                with context.wrap_socket(server.connect(), server_hostname="127.0.0.1") as other:
+                    assert exchange(other, {}) == {}
 
 
 def test_above_the_limit_of_connections(files):
