@@ -183,7 +183,7 @@ def test_a_schema_in_a_file(tmp_path):
         actor = JSONValidator("validator", form)
         assert actor.schema == form
         assert refusal(actor, {}) == ["'c' is a required property"]
-    with pytest.raises(ActorInitFailure, match="none.json' is no JSON, and a file of that name"):
+    with pytest.raises(ActorInitFailure, match=r"none\.json' is no JSON, and a file of that name"):
         JSONValidator("validator", os.fspath(tmp_path / "none.json"))
     with pytest.raises(FileNotFoundError):
         JSONValidator("validator", tmp_path / "none.json")

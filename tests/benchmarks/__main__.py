@@ -27,6 +27,7 @@ MEASURES = {
     "memory:queued_json_text": ("native",),
     "memory:queued_json": ("native",),
     "memory:queued_document": ("native",),
+    "memory:document_through_actors": ("native",),
     "scale:chain_of_actors": HOSTS,
     "json_pipeline:json_pipeline": HOSTS,
     "life:import_time": ("native",),
@@ -39,6 +40,7 @@ MEASURES = {
     "xml_pipeline:one_core": ("native",),
     "xml_pipeline:two_cores": ("native",),
     "soak:soak": ("native",),
+    "soak:transforms": ("native",),
 }
 
 
