@@ -10,7 +10,6 @@ from tests.flows import Collect, quiet_director
 from tests.loop.helpers import Held
 from tests.xml.stylesheets import sheet
 
-
 COUNTING = sheet(
     '<a n="{/a/@n + 1}" work="{/a/@work}">'
     "<xsl:for-each select=\"str:tokenize(str:padding(2 * /a/@work, 'x,'), ',')\">"

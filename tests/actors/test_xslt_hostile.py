@@ -183,7 +183,9 @@ def test_nothing_else_is_read(folder, name, capfd):
 
 def test_nothing_is_included_by_xinclude(folder):
     """Neither into a stylesheet, nor into what it reads and makes, nor into a schema."""
-    include = f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file://{folder}/data.xml"/>'
+    include = (
+        f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file://{folder}/data.xml"/>'
+    )
     include = include.replace(" files", "%20files")
     (folder / "main.xml").write_text(f"<data>{include}</data>")
     assert read(folder, "main.xml", "/data/data") is None
