@@ -13,7 +13,7 @@ EVERY = 12  # so many stylesheets are seeds: one of each kind
 HOSTILE = [
     '<xsl:include href="file:///etc/passwd"/>',
     '<xsl:import href="http://localhost:9/a.xsl"/>',
-    "<xsl:template match=\"/\"><xsl:copy-of select=\"document('/etc/passwd')\"/></xsl:template>",
+    '<xsl:template match="/"><xsl:copy-of select="document(\'/etc/passwd\')"/></xsl:template>',
     '<xsl:template match="/"><exsl:document href="/tmp/x" xmlns:exsl="http://exslt.org/common"'
     ' xsl:extension-element-prefixes="exsl"/></xsl:template>',
     '<xsl:template name="t"><xsl:call-template name="t"/></xsl:template>'
@@ -29,9 +29,7 @@ def seed(source, document):
 
 def stylesheets():
     hostile = [f"{HEAD}{top}</xsl:stylesheet>" for top in HOSTILE]
-    return [
-        seed(text, DOCUMENTS["order"]) for text in [*list(SHEETS.values())[::EVERY], *hostile]
-    ]
+    return [seed(text, DOCUMENTS["order"]) for text in [*list(SHEETS.values())[::EVERY], *hostile]]
 
 
 def schemas():
