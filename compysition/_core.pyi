@@ -630,7 +630,7 @@ class JSONValidator(Actor):
     def __init__(
         self,
         name: str,
-        schema: str | bytes | dict[str, Any] | None = None,
+        schema: str | bytes | os.PathLike[str] | dict[str, Any] | None = None,
         *args: Any,
         retrieve: Callable[[str], Any] | None = None,
         **kwargs: Any,

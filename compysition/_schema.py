@@ -2,6 +2,8 @@
 
 import functools
 import json
+import os
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +27,16 @@ def format_checker() -> FormatChecker:
 def _parse(schema: Any) -> Any:
     """Return a schema given as JSON text, or as what that text holds."""
     return json.loads(schema) if isinstance(schema, str | bytes) else schema
+
+
+def _read(schema: Any) -> Any:
+    """Return a schema, read from its file when that is what was given: a path, or a str that names one."""
+    if isinstance(schema, str) and not schema.lstrip().startswith(("{", "[", '"')):
+        if os.path.isfile(schema):
+            schema = pathlib.Path(schema)
+        elif schema.strip() not in ("true", "false", "null"):
+            raise ValueError(f"{schema[:200]!r} is no JSON, and a file of that name does not exist")
+    return _parse(pathlib.Path(schema).read_bytes() if isinstance(schema, os.PathLike) else schema)
 
 
 def _registry(draft: referencing.Specification[Any], retrieve: Retrieve | None) -> Any:
@@ -73,12 +85,12 @@ def compile_schema(
 ) -> Validator:
     """Return a validator for a schema, of the draft that its $schema names, else of Draft 4.
 
-    schema: JSON text, or a dict. formats: checks formats; None leaves them unchecked.
+    schema: JSON text, a dict, or the path of a file with JSON text. formats: checks formats; None leaves them unchecked.
     retrieve: called with the URI of each schema elsewhere that a $ref names, once, and returns
     that schema; without it there are none. Raises ValueError for a schema that is not valid or
     has a $ref that leads nowhere.
     """
-    schema = _parse(schema)
+    schema = _read(schema)
     if not isinstance(schema, dict):
         raise ValueError(f"a schema is a JSON object, not {type(schema).__name__}")
     cls = validator_for(schema, default=Draft4Validator)

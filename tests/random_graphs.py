@@ -19,6 +19,8 @@ import time
 import compysition
 from compysition import Actor, Director, Event
 from compysition.actors import (
+    XSD,
+    XSLT,
     EventAttributeModifier,
     EventGenerator,
     EventJoin,
@@ -26,10 +28,24 @@ from compysition.actors import (
     Null,
 )
 from compysition.errors import QueueEmpty, QueueFull
+from tests.xml.stylesheets import sheet
 
 GRACE = 4.0  # a stop's own: threads, broken off consumes, error actor, log actor; a second each
 SLACK = 10.0  # a busy machine
 MOST_CALLS = 2000  # then Python actors only swallow: fan-out inside a cycle multiplies events
+
+
+# Takes about a tenth of a millisecond for each `work`.
+COUNTING = sheet(
+    "<a><xsl:for-each select=\"str:tokenize(str:padding(2 * $work, 'x,'), ',')\">"
+    "<xsl:if test=\"count(str:tokenize(str:padding(1200, 'y,'), ',')) = 0\"><b/></xsl:if>"
+    "</xsl:for-each></a>",
+    '<xsl:param name="work"/>',
+)
+ANYTHING = (
+    '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a"/><xs:element name="root"/>'
+    "</xs:schema>"
+)
 
 
 class World:
@@ -345,6 +361,10 @@ def make_actor(world, plan, name):
         return register(EventAttributeModifier, name, "mark", 1, **settings)
     if plan["kind"] == "join":
         return register(EventJoin, name, plan["purge_interval"], **settings)
+    if plan["kind"] == "xslt":
+        return register(XSLT, name, COUNTING, {"work": plan["work"]}, **settings)
+    if plan["kind"] == "xsd":
+        return register(XSD, name, ANYTHING, **settings)
     return register({"flow": FlowController, "null": Null}[plan["kind"]], name, **settings)
 
 
@@ -510,6 +530,8 @@ HARMLESS = (
     "Event purged: ",  # a join
     "Could not process incoming event: ",
     "Stopped:",
+    "Incoming ",  # event was of another type; XML was valid
+    "Successfully transformed XML",
     "Invalid input",
     "Greenlet '",
     "Outbox of",

@@ -47,7 +47,10 @@ def nodes(draw):
 def built_in(draw):
     """How one of the built-in actors is set up."""
     return {
-        "kind": draw(one_of("flow", "flow", "null", "modifier", "generator", "join", "join")),
+        "kind": draw(
+            one_of("flow", "flow", "null", "modifier", "generator", "join", "join", "xslt", "xsd")
+        ),
+        "work": draw(one_of(0, 5, 30)),
         "concurrency": draw(one_of(1, 1000)),
         "count": draw(one_of(0, 5, 50)),
         "interval": draw(one_of(0.0005, 0.003)),

@@ -214,6 +214,11 @@ def entity_bomb(levels, width):
     return f"<!DOCTYPE a [{entities}]><a>&e{levels};</a>"
 
 
+def large_entity(form):
+    """One entity of 50 kB that is used 2000 times: the result would grow with the square of the text."""
+    return f"<!DOCTYPE a [<!ENTITY e '{'x' * 50_000}'>]>" + form.format("&e;" * 2000)
+
+
 @pytest.mark.parametrize("where", ["text", "attribute", "through another"])
 def test_SEC_1_external_entities_are_refused(tmp_path, where):
     secret = tmp_path / "secret.xml"
@@ -244,11 +249,28 @@ def test_SEC_1_document_types_are_not_loaded(tmp_path):
         XMLEvent(data=f"<!DOCTYPE a SYSTEM '{dtd.as_uri()}'><a>&e;</a>")
 
 
+@pytest.mark.parametrize("parse", ["xml", "text"])
+def test_SEC_1_nothing_is_included(tmp_path, parse):
+    """XInclude is plain markup."""
+    secret = tmp_path / "secret.xml"
+    secret.write_text("<secret/>")
+    text = (
+        '<a xmlns:xi="http://www.w3.org/2001/XInclude">'
+        f'<xi:include href="{secret.as_uri()}" parse="{parse}"/></a>'
+    )
+    event = XMLEvent(data=text)
+    assert event.data_string() == text
+    assert event.data[0].tag == "{http://www.w3.org/2001/XInclude}include"
+    assert event.convert(JSONEvent).convert(XMLEvent).data_string().count("secret") == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [
         entity_bomb(10, 10),
         entity_bomb(2, 2000),
+        large_entity("<a>{}</a>"),
+        large_entity("<a b='{}'/>"),
         "<!DOCTYPE a [<!ENTITY e '&f;'><!ENTITY f '&e;'>]><a>&e;</a>",
         "<!DOCTYPE a [<!ENTITY e '&f;'><!ENTITY f '&e;'>]><a b='&e;'/>",
         "<!DOCTYPE a [<!ENTITY % p '&#37;p;'>%p;]><a/>",

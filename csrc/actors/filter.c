@@ -235,6 +235,10 @@ filter_matches(CpsFilter *self, PyObject *event)
     }
     next = Py_NewRef(self->next_filter);
     found = cps_filter_matches(self->state, next, event);
+    if (cps_filter_check(self->state, next) && ((CpsFilter *)next)->trouble != NULL) {
+        Py_XSETREF(self->trouble, ((CpsFilter *)next)->trouble);
+        ((CpsFilter *)next)->trouble = NULL;
+    }
     Py_DECREF(next);
     Py_LeaveRecursiveCall();
     return found;
@@ -465,6 +469,7 @@ cps_filter_clear(PyObject *op)
     Py_CLEAR(self->outboxes);
     Py_CLEAR(self->event_scope);
     Py_CLEAR(self->next_filter);
+    Py_CLEAR(self->trouble);
     return 0;
 }
 

@@ -32,6 +32,8 @@ struct CpsFilter {
     PyObject *outboxes;      /* owned list: the queues of that name at the router that was started last */
     PyObject *event_scope;   /* owned tuple of steps */
     PyObject *next_filter;   /* owned, or None */
+    PyObject *trouble;       /* owned str: why it could not look at an event, for the router to log; or NULL */
+    bool troubled;           /* that has been said once */
     bool plain_matches;      /* no subclass overrides matches() */
     bool plain_regexes;      /* none overrides parse_value_regexes() */
     bool plain_values;       /* none overrides _get_value() */

@@ -123,6 +123,16 @@ router_filter_at(CpsRouter *self, Py_ssize_t index)
     return router_check_filter(self, filter) < 0 ? NULL : Py_NewRef(filter);
 }
 
+/* Log what kept filters from looking at the event, of each the first time only: it may be the same with every event. */
+static void
+router_log_trouble(CpsRouter *self, PyObject *event, CpsFilter *filter)
+{
+    if (filter->trouble != NULL) {
+        cps_log(self->base.logger, CPS_LOG_WARNING, event, "A filter does not match: %U", filter->trouble);
+        Py_CLEAR(filter->trouble);
+    }
+}
+
 /* Append the filters that match the event. Returns 0, or -1 with an exception set by the first that fails. */
 static int
 router_match(CpsRouter *self, PyObject *event, PyObject *matched)
@@ -133,6 +143,7 @@ router_match(CpsRouter *self, PyObject *event, PyObject *matched)
         int matches = cps_filter_matches(self->base.state, filter, event);
         int status = matches > 0 ? PyList_Append(matched, filter) : matches;
 
+        router_log_trouble(self, event, (CpsFilter *)filter);
         Py_DECREF(filter);
         if (status < 0) {
             return -1;

@@ -113,6 +113,21 @@ xmlfilter_open(CpsXmlFilter *self, PyObject *event, PyObject *scope, CpsXmlDocum
     return *document != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
 }
 
+/* Note why an XPath cannot be evaluated on this document. */
+static void
+xmlfilter_note_trouble(CpsXmlFilter *self, const CpsXPath *xpath, const CpsXmlErrors *errors)
+{
+    const CpsXmlError *first = cps_xml_errors_first(errors);
+
+    if (!self->base.troubled) {
+        self->base.troubled = true;
+        Py_XSETREF(self->base.trouble, PyUnicode_FromFormat("%R cannot be evaluated on this document: %s",
+                                                            xpath == self->values ? self->xpath : self->regex_xpath,
+                                                            first == NULL ? "it fails" : first->message));
+        PyErr_Clear();
+    }
+}
+
 /* Returns 1 and *values new, 0 when the XPath cannot be evaluated, -1 with an exception set. */
 static int
 xmlfilter_evaluate(CpsXmlFilter *self, CpsXPath *xpath, xmlNode *element, PyObject **values)
@@ -121,6 +136,9 @@ xmlfilter_evaluate(CpsXmlFilter *self, CpsXPath *xpath, xmlNode *element, PyObje
     xmlXPathObject *result;
     CpsXPathStatus status = cps_xpath_evaluate(xpath, element, &result, &errors);
 
+    if (status == CPS_XPATH_FAILED) {
+        xmlfilter_note_trouble(self, xpath, &errors);
+    }
     cps_xml_errors_free(&errors);
     switch (status) {
     case CPS_XPATH_DONE:

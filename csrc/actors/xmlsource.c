@@ -82,13 +82,28 @@ set_place(CpsXmlDocument *document, PyObject *path)
     return status;
 }
 
+/* What is wrong with the source, in the words of `exc`; of a str that was perhaps meant to be a path, also that there is no such file.
+ * New, or NULL with an exception set. */
+static PyObject *
+syntax_message(PyObject *source, PyObject *exc)
+{
+    const char *text = PyUnicode_Check(source) ? PyUnicode_AsUTF8(source) : "<";
+
+    if (text == NULL) {
+        return NULL;
+    }
+    return cps_xml_source_is_markup(text)
+               ? PyObject_Str(exc)
+               : PyUnicode_FromFormat("'%.200s' is no XML, and a file of that name does not exist: %S", text, exc);
+}
+
 /* Scripts expect lxml's class of SyntaxError. */
 static void
-raise_as_lxml(void)
+raise_as_lxml(PyObject *source)
 {
     PyObject *exc = PyErr_GetRaisedException(); /* new */
     PyObject *etree = PyImport_ImportModule("lxml.etree");
-    PyObject *text = etree == NULL ? NULL : PyObject_Str(exc);
+    PyObject *text = etree == NULL ? NULL : syntax_message(source, exc);
     PyObject *error = text == NULL ? NULL : PyObject_CallMethod(etree, "XMLSyntaxError", "Oiii", text, 0, 0, 0);
 
     if (error != NULL && PyObject_SetAttrString(error, "lineno", Py_None) == 0) { /* the text has it */
@@ -111,7 +126,7 @@ cps_xml_source_load(PyObject *source)
         cps_xml_document_unref(&document);
     }
     if (text != NULL && document == NULL && PyErr_ExceptionMatches(PyExc_SyntaxError)) {
-        raise_as_lxml();
+        raise_as_lxml(text);
     }
     Py_XDECREF(text);
     return document;

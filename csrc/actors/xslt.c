@@ -110,6 +110,7 @@ xslt_settle(CpsXslt *self, PyObject *event, CpsXmlDocument **source_p, CpsTransf
         if (cps_event_set_document(state, event, &transformation->result) < 0) {
             return -1;
         }
+        ((CpsEvent *)event)->payload->indented = cps_stylesheet_indents(self->stylesheet);
         xslt_log_data(self, event, "Out");
         xslt_log_errors(self, event, CPS_LOG_WARNING, "The stylesheet went on after errors", &transformation->errors);
         cps_log(self->base.logger, CPS_LOG_INFO, event, "Successfully transformed XML");
@@ -331,6 +332,14 @@ xslt_compile(CpsXslt *self, PyObject *source)
     return self->stylesheet == NULL ? -1 : 0;
 }
 
+/* Returns NULL always. */
+static PyObject *
+raise_without_value(PyObject *name)
+{
+    return PyErr_Format(PyExc_TypeError, "the value of parameter %R is None: a parameter without a value is left out",
+                        name);
+}
+
 /* Returns 0, or -1 with an exception set. */
 static int
 xslt_take_parameters(CpsXslt *self, PyObject *parameters)
@@ -350,7 +359,7 @@ xslt_take_parameters(CpsXslt *self, PyObject *parameters)
         return -1;
     }
     for (size_t i = 0; PyDict_Next(texts, &position, &key, &value); i += 2) {
-        PyObject *text = PyObject_Str(value);
+        PyObject *text = value == Py_None ? raise_without_value(key) : PyObject_Str(value);
 
         if (text == NULL || PyDict_SetItem(texts, key, text) < 0) {
             Py_XDECREF(text);
@@ -464,7 +473,10 @@ PyDoc_STRVAR(xslt_doc,
              "Transform each event's XML by an XSLT 1.0 stylesheet (with EXSLT), and send the event on.\n\n"
              "In and out: XMLEvent.\n\n"
              "xslt: the stylesheet: str or bytes with its text, or a file (path-like, or str without markup).\n"
-             "parameters: dict of the stylesheet's parameters (xsl:param); each value is passed as text.\n"
+             "    Of its xsl:output, data_string() honours indent, and the tree cdata-section-elements; the rest does\n"
+             "    not matter, since data_string() is always XML in ASCII without a declaration.\n"
+             "parameters: dict of the stylesheet's parameters (xsl:param); each value is passed as text. None is a\n"
+             "    TypeError.\n"
              "allowed_paths: directory, or list of them, below which xsl:include, xsl:import and document() may\n"
              "    read; default: none. Nothing is read over a network, nothing is written.\n\n"
              "A transformation that fails raises MalformedEventData, which becomes the event's error; the event\n"

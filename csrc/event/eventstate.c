@@ -118,7 +118,7 @@ saved_data(CpsState *state, PyObject *event)
     PyObject *data;
 
     if (payload != NULL && payload->kind == CPS_DATA_XML) {
-        return cps_event_xml_text(state, event);
+        return cps_event_xml_text(state, event, false);
     }
     data = PyObject_GetAttr(event, state->names._data);
     if (data != NULL && cps_format_of(state, Py_TYPE(event)) == CPS_FORMAT_JSON) {

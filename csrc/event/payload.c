@@ -16,6 +16,7 @@ payload_create(CpsState *state, PyObject *value, CpsDataKind kind, bool exposed)
     payload->document = NULL;
     payload->kind = kind;
     payload->exposed = exposed;
+    payload->indented = false;
     if (exposed || kind == CPS_DATA_OBJECT) {
         PyObject_GC_Track(payload);
     }
@@ -169,6 +170,16 @@ keep_element(CpsState *state, CpsPayload *payload)
     return 0;
 }
 
+/* A copy (which may be NULL) has the same text. */
+static CpsPayload *
+keep_form(CpsPayload *copy, const CpsPayload *payload)
+{
+    if (copy != NULL) {
+        copy->indented = payload->indented;
+    }
+    return copy;
+}
+
 /* A payload with a copy, as an element, of what others read. New, or NULL. */
 static CpsPayload *
 copy_element(CpsState *state, CpsPayload *payload)
@@ -179,7 +190,7 @@ copy_element(CpsState *state, CpsPayload *payload)
 
     Py_XDECREF(element);
     cps_xml_document_unref(&document);
-    return copy;
+    return keep_form(copy, payload);
 }
 
 static PyObject *
@@ -216,7 +227,7 @@ snapshot_document(CpsState *state, CpsPayload *payload)
     CpsXmlDocument *document = cps_lxml_copy(state, element);
 
     Py_DECREF(element);
-    return document == NULL ? NULL : cps_payload_from_document(state, &document);
+    return document == NULL ? NULL : keep_form(cps_payload_from_document(state, &document), payload);
 }
 
 /* A copy of a payload that is no XML. New, or NULL. */
@@ -291,5 +302,5 @@ cps_payload_alias(CpsState *state, CpsPayload **payload_p)
     }
     alias = payload_create(state, value, (CpsDataKind)(*payload_p)->kind, (*payload_p)->kind != CPS_DATA_VALUE);
     Py_DECREF(value);
-    return alias;
+    return keep_form(alias, *payload_p);
 }

@@ -28,6 +28,7 @@ struct CpsPayload {
     CpsXmlDocument *document; /* owned; only of XML, NULL while only the element is there */
     uint8_t kind;             /* CpsDataKind */
     bool exposed;             /* a mutable value that others may hold; then only one event has this payload */
+    bool indented;            /* XML whose text is to be indented: its stylesheet says so */
 };
 typedef struct CpsPayload CpsPayload;
 

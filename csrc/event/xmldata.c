@@ -76,9 +76,10 @@ cps_event_set_document(CpsState *state, PyObject *event, CpsXmlDocument **docume
 }
 
 PyObject *
-cps_event_xml_text(CpsState *state, PyObject *event)
+cps_event_xml_text(CpsState *state, PyObject *event, bool formatted)
 {
     CpsPayload *payload = ((CpsEvent *)event)->payload;
+    int form = formatted && payload != NULL && payload->indented ? CPS_XML_PRETTY : 0;
     CpsXmlDocument *document = NULL;
     PyObject *text;
 
@@ -86,7 +87,7 @@ cps_event_xml_text(CpsState *state, PyObject *event)
         return PyObject_Str(payload == NULL ? Py_None : payload->value);
     }
     document = cps_event_document_to_read(state, event);
-    text = document == NULL ? NULL : cps_xml_to_text(cps_xml_document_root(document), CPS_XML_ASCII);
+    text = document == NULL ? NULL : cps_xml_to_text(cps_xml_document_root(document), CPS_XML_ASCII | form);
     cps_xml_document_unref(&document);
     return text;
 }

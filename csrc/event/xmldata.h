@@ -26,9 +26,9 @@ CpsXmlDocument *cps_event_take_document(CpsState *state, PyObject *event);
  * MemoryError set. */
 int cps_event_set_document(CpsState *state, PyObject *event, CpsXmlDocument **document_p);
 
-/* The data as a str, without a declaration and in ASCII but for names, comments and the like; of data that is no XML, str(data).
- * New, or NULL with an exception set. */
-PyObject *cps_event_xml_text(CpsState *state, PyObject *event);
+/* The data as a str, without a declaration and in ASCII but for names, comments and the like, `formatted` as its stylesheet wants it; of
+ * data that is no XML, str(data). New, or NULL with an exception set. */
+PyObject *cps_event_xml_text(CpsState *state, PyObject *event, bool formatted);
 
 /* The payload for data assigned to an XML event: str or bytes (parsed), dict or list (converted), lxml element or tree, None (an
  * element <root/>). New, or NULL with an exception set. */

@@ -105,7 +105,7 @@ is_event(PyObject *self)
 static PyObject *
 xml_data_string(PyObject *self, PyObject *Py_UNUSED(ignored))
 {
-    return is_event(self) ? cps_event_xml_text(cps_state_of(self), self) : NULL;
+    return is_event(self) ? cps_event_xml_text(cps_state_of(self), self, true) : NULL;
 }
 
 static PyObject *

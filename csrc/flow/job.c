@@ -57,6 +57,18 @@ job_work(CpsWork *work)
     job->work_ns = uv_hrtime() - start;
 }
 
+/* In the hub: the work of a stopped actor's job, which was perhaps cancelled before it had done much. The actor may have been started
+ * again, with inboxes that wait for one job less. */
+static void
+job_abandoned_done(CpsJob *job)
+{
+    CpsActor *actor = (CpsActor *)Py_NewRef((PyObject *)job->actor);
+
+    job_free(job);
+    cps_actor_schedule(actor);
+    Py_DECREF((PyObject *)actor);
+}
+
 /* In the hub. */
 static void
 job_done(CpsWork *work)
@@ -64,11 +76,11 @@ job_done(CpsWork *work)
     CpsJob *job = job_of_work(work);
 
     job->actor->jobs_running--;
-    cps_job_measured(job->actor, job->work_ns);
     if (job->consume.event == NULL) {
-        job_free(job);
+        job_abandoned_done(job);
         return;
     }
+    cps_job_measured(job->actor, job->work_ns);
     cps_ready_push(job->actor->rt, &job->ready);
 }
 

@@ -6,6 +6,7 @@
 #include <libexslt/exslt.h>
 #include <libxml/parserInternals.h>
 #include <libxslt/extra.h>
+#include <libxslt/imports.h>
 #include <libxslt/security.h>
 #include <libxslt/transform.h>
 #include <libxslt/variables.h>
@@ -254,6 +255,15 @@ cps_stylesheet_new(CpsXmlDocument **document_p, const CpsAllowedPaths *allowed, 
     stylesheet->depth = allowed_depth(survey.levels);
     stylesheet->writes_markup = survey.writes_markup;
     return stylesheet;
+}
+
+bool
+cps_stylesheet_indents(const CpsStylesheet *stylesheet)
+{
+    int indent;
+
+    XSLT_GET_IMPORT_INT(indent, stylesheet->compiled, indent); /* -1: nowhere said */
+    return indent == 1;
 }
 
 void

@@ -15,6 +15,9 @@ typedef struct CpsStylesheet CpsStylesheet;
  * lives. With the GIL: libxslt reports errors of a compilation through globals. New; NULL with errors, or for want of memory. */
 CpsStylesheet *cps_stylesheet_new(CpsXmlDocument **document_p, const CpsAllowedPaths *allowed, CpsXmlErrors *errors);
 
+/* Whether its xsl:output, or one that it imports, asks for an indented text. */
+bool cps_stylesheet_indents(const CpsStylesheet *stylesheet);
+
 void cps_stylesheet_free(CpsStylesheet *stylesheet); /* NULL is fine */
 
 /* What a transformation gave. Zero-filled before. */

@@ -22,6 +22,82 @@ struct CpsXPath {
     int count, capacity;
 };
 
+/* --- errors ----------------------------------------------------------------------------------------------------------------- */
+
+/* libxml2 gives its messages about XPaths to nobody but stderr. */
+static const char *
+message_of(int code)
+{
+    static const char *const messages[] = {
+        [XPATH_NUMBER_ERROR] = "Bad number",
+        [XPATH_UNFINISHED_LITERAL_ERROR] = "Unfinished literal",
+        [XPATH_START_LITERAL_ERROR] = "Bad literal",
+        [XPATH_VARIABLE_REF_ERROR] = "Bad variable",
+        [XPATH_UNDEF_VARIABLE_ERROR] = "Undefined variable",
+        [XPATH_INVALID_PREDICATE_ERROR] = "Invalid predicate",
+        [XPATH_EXPR_ERROR] = "Invalid expression",
+        [XPATH_UNCLOSED_ERROR] = "Missing closing brace",
+        [XPATH_UNKNOWN_FUNC_ERROR] = "Unregistered function",
+        [XPATH_INVALID_OPERAND] = "Invalid operand",
+        [XPATH_INVALID_TYPE] = "Invalid type",
+        [XPATH_INVALID_ARITY] = "Invalid number of arguments",
+        [XPATH_MEMORY_ERROR] = "Out of memory",
+        [XPATH_UNDEF_PREFIX_ERROR] = "Undefined namespace prefix",
+        [XPATH_ENCODING_ERROR] = "Encoding error",
+        [XPATH_INVALID_CHAR_ERROR] = "Character that XML does not allow",
+        [XPATH_STACK_ERROR] = "Too many values",
+        [XPATH_OP_LIMIT_EXCEEDED] = "Too many steps",
+        [XPATH_RECURSION_LIMIT_EXCEEDED] = "Too many levels",
+    };
+    size_t index = (size_t)(code - XML_XPATH_EXPRESSION_OK);
+
+    return index < sizeof(messages) / sizeof(*messages) && messages[index] != NULL ? messages[index]
+                                                                                   : "Invalid expression";
+}
+
+/* What comes from the parser of XPaths says where it stopped. */
+static void
+on_report(void *errors, CpsXmlReport report)
+{
+    const char *message = message_of(report->code), *text = report->str1;
+
+    if (errors == NULL || report->domain != XML_FROM_XPATH) {
+        cps_xml_errors_on_report(errors, report);
+    }
+    else if (text == NULL || report->int1 < 0 || (size_t)report->int1 > strlen(text)) {
+        cps_xml_errors_add(errors, 0, 0, "%s", message);
+    }
+    else if (text[report->int1] == '\0') {
+        cps_xml_errors_add(errors, 0, 0, "%s at the end", message);
+    }
+    else {
+        cps_xml_errors_add(errors, 0, 0, "%s at '%.100s'", message, text + report->int1);
+    }
+}
+
+static CpsXmlHandlers
+begin(CpsXPath *self, CpsXmlErrors *errors)
+{
+    self->context->userData = errors;
+    return cps_xml_errors_begin(errors, errors);
+}
+
+/* Without the names of libxml2's own functions. */
+static void
+end(CpsXmlHandlers before, const CpsXmlErrors *errors)
+{
+    static const char own[] = "xmlXPathCompOpEval: ";
+
+    cps_xml_errors_end(before);
+    for (size_t i = 0; i < errors->count; i++) {
+        char *message = errors->items[i].message;
+
+        if (strncmp(message, own, sizeof(own) - 1) == 0) {
+            memmove(message, message + sizeof(own) - 1, strlen(message) - sizeof(own) + 2);
+        }
+    }
+}
+
 CpsXPath *
 cps_xpath_new(const char *text)
 {
@@ -36,7 +112,7 @@ cps_xpath_new(const char *text)
         cps_xpath_free(&self);
         return NULL;
     }
-    self->context->error = cps_xml_errors_on_report;
+    self->context->error = on_report;
     self->context->opLimit = CPS_XPATH_MAX_STEPS;
     (void)xmlXPathContextSetCache(self->context, 1, -1, 0);
     return self;
@@ -177,18 +253,45 @@ leave_document(xmlXPathContext *context)
     context->nsNr = 0;
 }
 
+/* Whether what is wrong is wrong with every document. */
+static bool
+is_fault_of_xpath(int code)
+{
+    return code == XML_XPATH_UNKNOWN_FUNC_ERROR || code == XML_XPATH_UNDEF_VARIABLE_ERROR ||
+           code == XML_XPATH_INVALID_ARITY || code == XML_XPATH_INVALID_TYPE;
+}
+
+/* Whether it uses functions and variables as there are, as far as an evaluation without a document comes to them. */
+static bool
+works_on_nothing(xmlXPathContext *context, xmlXPathCompExpr *compiled)
+{
+    xmlDoc *empty = xmlNewDoc((const xmlChar *)"1.0");
+    xmlXPathObject *result;
+
+    xmlResetError(&context->lastError);
+    context->doc = empty;
+    context->node = (xmlNode *)empty;
+    context->opCount = 0;
+    result = empty == NULL ? NULL : xmlXPathCompiledEval(compiled, context);
+    xmlXPathFreeObject(result); /* before its document */
+    xmlFreeDoc(empty);
+    return result != NULL || !is_fault_of_xpath(context->lastError.code);
+}
+
 bool
 cps_xpath_check(CpsXPath *self, CpsXmlErrors *errors)
 {
-    CpsXmlHandlers before = cps_xml_errors_begin(errors, NULL);
+    CpsXmlHandlers before = begin(self, errors);
     xmlXPathCompExpr *compiled;
     CpsXPathStatus status;
 
-    self->context->userData = errors;
     self->default_ns.href = NULL;
     status = compile(self, &compiled);
+    if (status == CPS_XPATH_DONE && !works_on_nothing(self->context, compiled)) {
+        status = CPS_XPATH_FAILED;
+    }
     leave_document(self->context);
-    cps_xml_errors_end(before);
+    end(before, errors);
     return status != CPS_XPATH_FAILED;
 }
 
@@ -204,8 +307,7 @@ cps_xpath_evaluate(CpsXPath *self, xmlNode *element, xmlXPathObject **result, Cp
     if (!find_namespaces(self, element)) {
         return CPS_XPATH_NO_MEMORY;
     }
-    before = cps_xml_errors_begin(errors, NULL);
-    context->userData = errors;
+    before = begin(self, errors);
     status = compile(self, &compiled);
     if (status == CPS_XPATH_DONE) {
         context->doc = element->doc;
@@ -219,7 +321,7 @@ cps_xpath_evaluate(CpsXPath *self, xmlNode *element, xmlXPathObject **result, Cp
         }
     }
     leave_document(context);
-    cps_xml_errors_end(before);
+    end(before, errors);
     return status;
 }
 

@@ -28,7 +28,8 @@ CpsXPath *cps_xpath_new(const char *text);
 /* Free *xpath_p, which may be NULL, and set it to NULL. */
 void cps_xpath_free(CpsXPath **xpath_p);
 
-/* Whether it is an XPath at all, for documents without a default namespace; `errors` gets what is wrong. */
+/* Whether it is an XPath at all, for documents without a default namespace, with functions that there are; `errors` gets what is
+ * wrong. */
 bool cps_xpath_check(CpsXPath *self, CpsXmlErrors *errors);
 
 /* Evaluate on an element. *result is new when DONE: xmlXPathFreeObject() it before the document goes. `errors` gets what libxml2

@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+from lxml import etree
 
 from compysition import Actor, Event, Queue, actors
 from compysition.actors import (
@@ -16,6 +17,8 @@ from compysition.actors import (
     EventAttributeModifier,
     EventGenerator,
     EventLogger,
+    EventRouter,
+    EventXMLFilter,
     FileLogger,
     FlowController,
     Header,
@@ -23,12 +26,15 @@ from compysition.actors import (
     Null,
     PropertiesToXML,
     RedactedFileLogger,
+    SimpleRouter,
     TestEvent,
     XMLToDict,
+    XpathEventAttributeModifer,
 )
 from compysition.errors import InvalidEventDataModification
-from compysition.event import HttpEvent, JSONHttpEvent, XMLEvent
+from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent, XMLEvent
 from tests.actors.helpers import Mute, fill_outbox, take, wait_for_log
+from tests.corpora import naughty_strings
 from tests.flows import Collect, quiet_director
 
 HOUR = {"hours": 1, "seconds": 0}
@@ -50,6 +56,10 @@ FORWARDERS = {
 SHEET = (
     '<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"><xsl:template match="/">'
     '<new><xsl:copy-of select="."/></new></xsl:template></xsl:stylesheet>'
+)
+
+ANYTHING = (
+    '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="a"/></xs:schema>'
 )
 
 # actors that send each event on with other data, or only when they accept its data
@@ -395,3 +405,58 @@ def test_a_class_that_forgets_the_constructor(base):
     ):
         with contextlib.suppress(Exception):  # whatever it says, it must not crash
             use()
+
+
+# ---- naughty strings ----
+
+
+def test_naughty_strings_pass_actors_that_forward(wrap, make_forwarder):
+    """One by one as text, or, where an actor wants a dict, all of them in one."""
+    strings, wrapper = naughty_strings(), wrap(make_forwarder())
+    if isinstance(wrapper.actor, Data):
+        wrapper.input = JSONEvent(data={"key": "value", "strings": strings})
+        assert wrapper.output.data == {"key": "value", "strings": strings}
+        return
+    for string in strings:
+        wrapper.input = Event(data=string)
+        assert wrapper.output.data == string
+
+
+def naughty_element():
+    """An element for each string that XML can hold, with it as its text and as an attribute."""
+    root = etree.Element("a")
+    for string in naughty_strings():
+        with contextlib.suppress(ValueError):
+            etree.SubElement(root, "s", {"k": string}).text = string
+    for element in root.findall("s"):
+        if element.get("k") is None:
+            root.remove(element)
+    return root
+
+
+def texts_of(root):
+    return [(element.get("k"), element.text or "") for element in root.iter("s")]
+
+
+XML_PASSERS = {
+    "XSLT": lambda: XSLT("a", SHEET),
+    "XSD": lambda: XSD("a", ANYTHING),
+    "EventRouter": lambda: EventRouter("a", EventXMLFilter("//s", outbox_names="outbox")),
+    "SimpleRouter": lambda: SimpleRouter("a", "outbox", "service"),
+    "XpathEventAttributeModifer": lambda: XpathEventAttributeModifer(
+        "a", key="mark", value="//s/@k"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", XML_PASSERS)
+def test_naughty_strings_pass_actors_for_xml(wrap, name):
+    wrapper, given = wrap(XML_PASSERS[name]()), naughty_element()
+    expected = texts_of(given)
+    assert len(expected) > 400
+    for _ in range(2):  # in the pool, and perhaps in the loop's thread
+        wrapper.input = XMLEvent(data=given)
+        event = wrapper.output
+        assert texts_of(event.data) == expected
+    if name.startswith("Xpath"):
+        assert event.mark == [text for text, _ in expected]

@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 
 import jsonschema
 import pytest
@@ -173,6 +174,19 @@ def test_forms_of_a_schema(form):
     actor = JSONValidator("validator", form)
     assert actor.schema == form
     assert refusal(actor, {}) == ["'c' is a required property"]
+
+
+def test_a_schema_in_a_file(tmp_path):
+    path = tmp_path / "schema.json"
+    path.write_text(json.dumps(SCHEMA))
+    for form in (path, os.fspath(path)):
+        actor = JSONValidator("validator", form)
+        assert actor.schema == form
+        assert refusal(actor, {}) == ["'c' is a required property"]
+    with pytest.raises(ActorInitFailure, match=r"none\.json' is no JSON, and a file of that name"):
+        JSONValidator("validator", os.fspath(tmp_path / "none.json"))
+    with pytest.raises(FileNotFoundError):
+        JSONValidator("validator", tmp_path / "none.json")
 
 
 def test_draft_4_unless_the_schema_says_otherwise():

@@ -7,7 +7,7 @@ from lxml import etree
 from compysition import Event
 from compysition.actors import EventFilter, EventRouter, EventXMLFilter, EventXMLXpathsFilter
 from compysition.event import JSONEvent, XMLEvent, XMLHttpEvent
-from tests.actors.helpers import take, wait_for_log
+from tests.actors.helpers import logged, take, wait_for_log
 
 PLAIN = (
     '<order kind="web"><id>17</id><note/>'
@@ -350,10 +350,44 @@ def test_a_router_that_meets_a_document_with_too_much_work(wrap):
         lambda xpath: EventXMLXpathsFilter(xpath, "//a", outbox_names="outbox"),
     ],
 )
-def test_the_router_says_which_xpath_is_none(wrap, log, make):
-    router = EventRouter("router", [make("//a"), make("//a[")])
+@pytest.mark.parametrize(
+    ("xpath", "fault"),
+    [
+        ("//a[", "Invalid expression at the end"),
+        ("//a[@b=]", "Invalid expression at ']'"),
+        ("//a[. = 'b]", "Unfinished literal at the end"),
+        ("", "Invalid expression at the end"),
+        ("matches(., 'b')", "function matches not found"),
+        ("$b", "Undefined variable"),
+        ("count()", "Invalid number of arguments"),
+    ],
+)
+def test_the_router_says_which_xpath_is_none(wrap, log, make, xpath, fault):
+    router = EventRouter("router", [make("//a"), make(xpath)])
     lines = log(router)
     wrap(router)
     record = wait_for_log(lines, "A filter will never match: ")
-    assert record.message.startswith("A filter will never match: '//a[' is no XPath: ")
+    assert record.message == f"A filter will never match: {xpath!r} is no XPath: {fault}"
     assert record.level == logging.WARNING
+
+
+@pytest.mark.parametrize(
+    ("xpath", "fault"),
+    [("//x:a", "Undefined namespace prefix"), ("//b[f(.)]", "function f not found")],
+)
+@pytest.mark.parametrize("chained", [False, True])
+def test_the_router_says_once_which_xpath_a_document_does_not_suit(
+    wrap, log, xpath, fault, chained
+):
+    event_filter = EventXMLFilter(xpath, outbox_names="other")
+    if chained:
+        event_filter = EventFilter(outbox_names="other", next_filter=event_filter)
+    router = EventRouter("router", [event_filter, EventFilter(outbox_names="outbox")])
+    lines = log(router)
+    wrapper = wrap(router, output_queues=["outbox", "other"])
+    for _ in range(3):
+        wrapper.input = XMLEvent(data="<a><b/></a>")
+        assert wrapper.output.data.tag == "a"
+    assert logged(lines, logging.WARNING) == [
+        f"A filter does not match: {xpath!r} cannot be evaluated on this document: {fault}"
+    ]

@@ -1,12 +1,13 @@
 import logging
 import os
+import pickle
 import threading
 
 import pytest
 from lxml import etree
 
 from compysition import Actor, Queue
-from compysition.actors import XSLT, Null, Transformer
+from compysition.actors import XSD, XSLT, Null, Transformer
 from compysition.errors import InvalidEventDataModification, MalformedEventData
 from compysition.event import Event, HttpEvent, JSONEvent, XMLEvent, XMLHttpEvent
 from tests.actors.helpers import fill_outbox, logged, wait_for_log
@@ -124,6 +125,11 @@ def test_copies_of_one_event_are_transformed_apart(wrap):
         assert results["second"].get(block=True, timeout=5).data_string() == "<n>3</n>"
     first.stop()
     second.stop()
+
+
+def test_a_parameter_without_a_value_is_refused():
+    with pytest.raises(TypeError, match="parameter 'a' is None"):
+        XSLT("xslt", sheet("<a/>"), parameters={"b": 1, "a": None})
 
 
 def test_parameters_are_text(wrap):
@@ -283,6 +289,17 @@ def test_a_stylesheet_that_is_no_xml_is_refused(stylesheet):
         XSLT("xslt", stylesheet)
 
 
+@pytest.mark.parametrize("make", [XSLT, XSD])
+def test_a_file_that_does_not_exist_is_named(make, tmp_path):
+    path = tmp_path / "none.xml"
+    with pytest.raises(
+        etree.XMLSyntaxError, match=f"'{path}' is no XML, and a file of that name does not exist"
+    ):
+        make("actor", os.fspath(path))
+    with pytest.raises(FileNotFoundError, match=r"none\.xml"):
+        make("actor", path)
+
+
 @pytest.mark.parametrize("stylesheet", ["<a/>", sheet('<xsl:value-of select="]["/>')])
 def test_a_stylesheet_that_is_no_xslt_is_refused(stylesheet, capfd):
     with pytest.raises(etree.XSLTParseError):
@@ -378,6 +395,52 @@ def test_SEC_1_nothing_is_written(wrap, tmp_path):
 def test_allowed_paths_must_exist(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         XSLT("xslt", GREET, allowed_paths=tmp_path / "nowhere")
+
+
+# ---- xsl:output ----
+
+INVOICE = '<invoice id="\xe9"><line><sku>A</sku><note>one <b>two</b></note></line><line/></invoice>'
+
+
+def output_of(wrap, indent):
+    wrapper = wrap(XSLT("xslt", sheet(INVOICE, f"<xsl:output {indent}/>")))
+    wrapper.input = XMLEvent(data="<a/>")
+    return wrapper.output
+
+
+def indented_by_lxml():
+    transform = etree.XSLT(
+        etree.fromstring(sheet(INVOICE, '<xsl:output indent="yes" omit-xml-declaration="yes"/>'))
+    )
+    return str(transform(etree.fromstring("<a/>"))).replace("\xe9", "&#233;")
+
+
+def test_the_text_of_a_result_is_indented_as_xsl_output_says(wrap):
+    expected = indented_by_lxml()
+    assert expected.count("\n  ") == 5
+    event = output_of(wrap, 'indent="yes"')
+    assert event.data_string() == expected
+    assert event.clone().data_string() == expected
+    assert event.data.find("line").text is None
+    assert event.data_string() == expected
+    assert "\n" not in pickle.loads(pickle.dumps(event)).data_string()
+    for indent in ("", 'indent="no"'):
+        assert "\n" not in output_of(wrap, indent).data_string()
+
+
+def test_other_data_is_not_indented(wrap):
+    event = output_of(wrap, 'indent="yes"')
+    event.data = etree.fromstring("<a><b/></a>")
+    assert event.data_string() == "<a><b/></a>"
+
+
+def test_an_imported_xsl_output_counts(tmp_path, wrap):
+    (tmp_path / "base.xsl").write_text(sheet("<r/>", '<xsl:output indent="yes"/>'))
+    path = tmp_path / "main.xsl"
+    path.write_text(sheet("<r><s/></r>", '<xsl:import href="base.xsl"/>'))
+    wrapper = wrap(XSLT("xslt", path, allowed_paths=tmp_path))
+    wrapper.input = XMLEvent(data="<a/>")
+    assert wrapper.output.data_string() == "<r>\n  <s/>\n</r>\n"
 
 
 # ---- the thread pool ----

@@ -181,6 +181,26 @@ def test_nothing_else_is_read(folder, name, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_nothing_is_included_by_xinclude(folder):
+    """Neither into a stylesheet, nor into what it reads and makes, nor into a schema."""
+    include = (
+        f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file://{folder}/data.xml"/>'
+    )
+    include = include.replace(" files", "%20files")
+    (folder / "main.xml").write_text(f"<data>{include}</data>")
+    assert read(folder, "main.xml", "/data/data") is None
+    result = XSLT("xslt", sheet(f"<r>{include}</r>"), allowed_paths=folder).transform(
+        etree.fromstring(f"<a>{include}</a>")
+    )
+    assert [child.tag for child in result] == ["{http://www.w3.org/2001/XInclude}include"]
+    with pytest.raises(etree.XMLSchemaParseError):
+        XSD(
+            "xsd",
+            f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">{include}</xs:schema>',
+            allowed_paths=folder,
+        )
+
+
 def test_a_document_does_not_choose_a_catalog(folder):
     """It could send any name elsewhere."""
     (folder.parent / "catalog.xml").write_text(

@@ -27,6 +27,7 @@ MEASURES = {
     "memory:queued_json_text": ("native",),
     "memory:queued_json": ("native",),
     "memory:queued_document": ("native",),
+    "memory:document_through_actors": ("native",),
     "scale:chain_of_actors": HOSTS,
     "json_pipeline:json_pipeline": HOSTS,
     "life:import_time": ("native",),
@@ -43,6 +44,7 @@ MEASURES = {
     "http_server:xslt": ("native",),
     "http_server:idle": ("native",),
     "soak:soak": ("native",),
+    "soak:transforms": ("native",),
 }
 
 

@@ -1,16 +1,27 @@
-"""Bytes that a parked consume and a queued event cost."""
+"""Bytes that a parked consume, a queued event and a large document cost."""
 
 import functools
 import gc
+import itertools
 
 import compysition
 from compysition import Actor, Event, Queue
-from compysition.event import JSONEvent
+from compysition.actors import (
+    XSD,
+    EventRouter,
+    EventXMLFilter,
+    FlowController,
+    HTTPStatusModifier,
+    Null,
+    XpathEventAttributeModifer,
+)
+from compysition.event import JSONEvent, XMLHttpEvent
 from tests.benchmarks.hops import DOCUMENT
 from tests.benchmarks.rows import Row
 from tests.benchmarks.sleepers import cooperative_sleep
+from tests.benchmarks.xml_pipeline import SCHEMA
 from tests.flows import Forward, quiet_director
-from tests.measures import private
+from tests.measures import private, resident
 
 PARKED = 2000
 QUEUED = 500_000
@@ -121,3 +132,80 @@ def queued_document():
     return queued(
         "JSONEvent of the hops' document", lambda i: JSONEvent(data={**DOCUMENT, "id": i})
     )
+
+
+# ---- a large document ----
+
+ITEMS = 140_000
+
+
+def peak():
+    """The most bytes that were resident since the last call of this function."""
+    with open("/proc/self/status") as status:
+        most = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    with open("/proc/self/clear_refs", "w") as clear:
+        clear.write("5")
+    return most * 1024
+
+
+def five_actors():
+    """A started director, the queue of its first actor, and what waits until so many events have passed all actors."""
+    director = quiet_director()
+    inbox = Queue("inbox")
+    actors = [
+        XSD("xsd", SCHEMA),
+        EventRouter("router", EventXMLFilter("count(//item) > 5", outbox_names="total")),
+        XpathEventAttributeModifer("total", key="total", value="sum(//price)"),
+        HTTPStatusModifier("status", value=(201, "Created")),
+        FlowController("controller"),
+        Null("end"),
+    ]
+    actors[0].register_consumer("inbox", inbox)
+    for actor in actors:
+        director.register_actor(actor)
+    for source, destination in itertools.pairwise(actors):
+        director.connect_queue(source, destination)
+    director.start(block=False)
+
+    def wait_for(count):
+        while director.stats()["actors"]["end"]["in"] < count:
+            compysition.sleep(0.001)
+
+    return director, inbox, wait_for
+
+
+def list_of(count):
+    """An event with a tree of so many items, and the length of its text."""
+    text = "".join(
+        f'<item sku="A{i}"><name>Thing number {i}</name><price>{i}.50</price></item>'
+        for i in range(count)
+    )
+    return XMLHttpEvent(data=f"<list>{text}</list>"), len(text)
+
+
+def document_through_actors():
+    """What is resident at most while a tree passes five actors in C, against the tree alone."""
+    director, inbox, wait_for = five_actors()
+    inbox.put(list_of(10)[0])
+    wait_for(1)
+    before = resident()
+    event, size = list_of(ITEMS)
+    parsed = resident()
+    peak()
+    inbox.put(event)
+    del event
+    wait_for(2)
+    most = peak() - before
+    director.stop()
+    tree = parsed - before
+    return [
+        Row(f"a tree of {size / 1e6:.0f} MB of XML", tree / 2**20, "MiB"),
+        Row(
+            "the most while it passes 5 actors in C",
+            most / 2**20,
+            "MiB",
+            1.3,
+            most / tree,
+            "the tree",
+        ),
+    ]

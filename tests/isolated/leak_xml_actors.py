@@ -1,6 +1,15 @@
 """Actors that work on XML: made, run and forgotten."""
 
-from compysition.actors import XSD, XSLT, DictToXML, PropertiesToXML, XMLToDict
+from compysition.actors import (
+    XSD,
+    XSLT,
+    DictToXML,
+    EventFilter,
+    EventRouter,
+    EventXMLFilter,
+    PropertiesToXML,
+    XMLToDict,
+)
 from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent, XMLEvent
 from compysition.testutils.test_actor import TestActorWrapper
 
@@ -103,3 +112,18 @@ def leak_xml_to_dict():
     for flatten in (False, True):
         events = [XMLEvent(data=text) for text in texts]
         assert len(consume(XMLToDict("d", flatten), *events, Broken(data="<a/>"))) == 4
+
+
+def leak_filters_with_faults():
+    faults = ("//x:a", "//b[f(.)]", "//a[", "count()", "$v")
+    filters = [EventXMLFilter(xpath, outbox_names="outbox") for xpath in faults]
+    chained = EventFilter(
+        outbox_names="outbox", next_filter=EventXMLFilter("//x:a", outbox_names="outbox")
+    )
+    router = EventRouter("router", [*filters, chained, EventFilter(outbox_names="outbox")])
+    router.pool.logs.add("log")
+    wrapper = TestActorWrapper(router)
+    for _ in range(2):
+        wrapper.input = XMLEvent(data="<a><b/></a>")
+        assert wrapper.output is not None
+    wrapper.stop()

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import compysition
-from compysition import Actor, Event
+from compysition import Actor, Event, Queue
 from compysition.actors import FlowController, Null
 from tests.flows import Forward, Source, numbers_to, quiet_director
 from tests.loop.helpers import Held
@@ -97,7 +97,11 @@ def test_RULE_4_consumes_that_park_do_not_hold_up_a_timer():
             super().consume(event)
 
     begun = []
-    director, park = numbers_to(Park, count=5000, concurrency=0, size=0)
+    waiting = Queue("waiting")
+    for number in range(5000):
+        waiting.put_nowait(Event(data=number))
+    director, park = numbers_to(Park, count=0, concurrency=0, size=0)
+    park.register_consumer("waiting", waiting)
     director.start(block=False)
     while not begun:
         compysition.sleep(0)

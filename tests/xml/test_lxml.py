@@ -114,6 +114,7 @@ def test_entity_references_of_python():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(SUBPROCESS in os.environ, reason="these are the tests with the other lxml")
 def test_all_xml_tests_pass_with_the_other_lxml(tmp_path):
     other = other_lxml()

@@ -1,14 +1,18 @@
 """Transformations beside those of lxml: the same verdict and the same canonical result."""
 
+import contextlib
+
 import pytest
 from lxml import etree
 
+from compysition import Queue
 from compysition.actors import XSD, XSLT
 from compysition.errors import MalformedEventData
 from compysition.event import XMLEvent
+from tests.actors.helpers import logged
 from tests.xml.schemas import COMPLEX, complex_type
 from tests.xml.side_by_side import outcomes
-from tests.xml.stylesheets import DOCUMENTS, MARKUP, SHEETS
+from tests.xml.stylesheets import DOCUMENTS, MARKUP, SHEETS, sheet
 
 FAILED = "failed"
 
@@ -115,3 +119,56 @@ def test_unescaped_output_that_is_no_xml_is_written_as_it_is(wrap):
     text = wrapper.output.data_string()
     assert text == etree.tostring(compiled(sheet)(etree.fromstring("<a/>"))).decode()
     assert "&nbsp;" in text
+
+
+# ---- xsl:message ----
+
+MESSAGES = {
+    "text": "so far so good",
+    "space": "  two  words ",
+    "several lines": "one\n  two\n\nthree\n",
+    "markup": 'a <b c="1">x</b> &lt;tag&gt; &amp;',
+    "other characters": "é 漢 𝄞",
+    "a value": '<xsl:value-of select="count(//item)"/> items',
+    "elements of the document": '<xsl:copy-of select="//name[1]"/>',
+    "what a template makes": '<xsl:apply-templates select="//name"/>',
+    "nothing": "",
+}
+
+
+def messages_of_lxml(stylesheet, text):
+    """Of a message without text it says "unknown error"."""
+    transform = etree.XSLT(etree.fromstring(stylesheet))
+    with contextlib.suppress(etree.XSLTApplyError):
+        transform(etree.fromstring(text))
+    return [entry.message.replace("unknown error", "") for entry in transform.error_log]
+
+
+def messages_of_ours(stylesheet, text, queue):
+    actor = XSLT("xslt", stylesheet)
+    actor.pool.logs.add("log", queue=queue)
+    actor.pool.outbound.add("outbox")
+    with contextlib.suppress(MalformedEventData):
+        actor.consume(XMLEvent(data=text))
+    marks = ("Stylesheet says: ", "Error applying transform. Error was: ")
+    return [
+        message.removeprefix(mark)
+        for message in logged(queue)
+        for mark in marks
+        if message.startswith(mark)
+    ]
+
+
+@pytest.mark.parametrize("document", ["order", "tiny"])
+@pytest.mark.parametrize("terminate", ["no", "yes"])
+@pytest.mark.parametrize("name", MESSAGES)
+def test_messages_are_the_same(name, terminate, document):
+    body = (
+        "<r><xsl:message>first</xsl:message>"
+        f'<xsl:message terminate="{terminate}">{MESSAGES[name]}</xsl:message>'
+        "<xsl:message>last</xsl:message></r>"
+    )
+    expected = messages_of_lxml(sheet(body), DOCUMENTS[document])
+    assert "first" in expected[0]
+    found = messages_of_ours(sheet(body), DOCUMENTS[document], Queue("log"))
+    assert [text.split() for text in found] == [text.split() for text in expected]
