@@ -109,7 +109,7 @@ PyObject *cps_httpserver_add_route(PyObject *op, PyObject *args);
 /* --- httplocal.c ----------------------------------------------------------------------------------------------------------- */
 
 /* HTTPServer._exchange: serve a request that is given as bytes; blocks until it is answered. New bytes, or NULL with an exception set. */
-PyObject *cps_httpserver_exchange(PyObject *op, PyObject *request);
+PyObject *cps_httpserver_exchange(PyObject *op, PyObject *bytes);
 
 /* HTTPServer.__call__: as a WSGI application. */
 PyObject *cps_httpserver_call(PyObject *op, PyObject *args, PyObject *kwargs);
