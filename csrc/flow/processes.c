@@ -137,7 +137,7 @@ process_fork(CpsDirector *self, Process *process, int *pipe_p)
 {
     pid_t parent = getpid();
     int ends[2];
-    sigset_t none, old;
+    sigset_t none;
 
     if (pipe2(ends, O_CLOEXEC) < 0) {
         PyErr_SetFromErrno(PyExc_OSError);
@@ -150,7 +150,7 @@ process_fork(CpsDirector *self, Process *process, int *pipe_p)
     process->pid = fork();
     if (process->pid == 0) {
         PyOS_AfterFork_Child();
-        pthread_sigmask(SIG_SETMASK, &none, &old); /* who watches has blocked some */
+        pthread_sigmask(SIG_SETMASK, &none, NULL); /* who watches has blocked some */
         close(ends[0]);
         child_main(self, ends[1], parent);
     }
@@ -428,6 +428,7 @@ cps_processes_stop(CpsDirector *self)
     CpsProcesses *fleet = self->fleet;
 
     if (fleet->watched) {
+        /* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): it has blocked the signal, and waits for it */
         pthread_kill(fleet->watcher, SIGTERM);
         return 0;
     }

@@ -10,7 +10,7 @@ typedef struct CpsHttpEnvironBase CpsHttpEnvironBase;
 
 /* New, or NULL with an exception set. `address` is a str. */
 CpsHttpEnvironBase *cps_http_environ_base_new(CpsState *state, PyObject *address, int port, bool tls);
-void cps_http_environ_base_free(CpsHttpEnvironBase *base); /* NULL is fine */
+void cps_http_environ_base_free(CpsHttpEnvironBase *self); /* NULL is fine */
 
 /* The path of a request, decoded, without slashes at its end (but for the root). New str; NULL without an exception when it is no
  * UTF-8 or holds a NUL; NULL with an exception set when out of memory. */
