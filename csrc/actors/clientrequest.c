@@ -288,10 +288,10 @@ request_attempt(CpsClientRequest *request)
     CpsHttpClient *client = request->client;
 
     cps_http_transfer_reset(&request->transfer);
-    if (cps_http_transfer_start(&request->transfer, client->agent) < 0) {
+    if (client->agent == NULL || cps_http_transfer_start(&request->transfer, client->agent) < 0) {
         return -1;
     }
-    cps_runtime_wake(client->agent_rt);
+    cps_runtime_wake(request->rt);
     return 0;
 }
 
@@ -379,7 +379,7 @@ request_on_done(CpsHttpTransfer *transfer)
 {
     CpsClientRequest *request = (CpsClientRequest *)transfer;
 
-    cps_complete(request->client->agent_rt, &request->completion);
+    cps_complete(request->rt, &request->completion);
 }
 
 int
@@ -388,6 +388,7 @@ cps_client_request_begin(CpsClientRequest *request)
     request->transfer.on_done = request_on_done;
     request->completion.done = request_on_completion;
     request->started = uv_hrtime();
+    request->rt = request->client->agent_rt;
     if (request_attempt(request) < 0) {
         PyErr_NoMemory();
         return -1;

@@ -24,17 +24,79 @@ static const char *const DEFAULT_KEEP[] = {"content-type", "etag",        "last-
 
 /* --- the agent ------------------------------------------------------------------------------------------------------------------- */
 
+/* The request of an event from a queue. */
+typedef struct {
+    CpsJob job; /* first */
+    CpsClientRequest request;
+} ClientJob;
+
+/* An agent whose actor is done with it. */
+typedef struct {
+    CpsReady ready; /* first */
+    CpsHttpAgent *agent;
+    CpsList orphans;
+} AgentEnd;
+
+/* In the agent's thread. */
+static void
+agent_end(CpsHttpAgent **agent_p, CpsList *orphans)
+{
+    CpsLink *link;
+
+    while ((link = cps_list_pop(orphans)) != NULL) {
+        CpsJob *job = CPS_CONTAINER(link, CpsJob, link);
+
+        cps_client_request_cancel(&((ClientJob *)job)->request);
+        cps_job_done(job);
+    }
+    cps_http_agent_close(agent_p);
+}
+
+/* In a worker. */
+static void
+agent_end_run(CpsReady *ready, CpsRuntime *rt)
+{
+    AgentEnd *end = (AgentEnd *)ready;
+
+    agent_end(&end->agent, &end->orphans);
+    PyMem_Free(end);
+    cps_runtime_release(rt);
+}
+
+/* Have the agent end in its own thread, which may be using it now. */
+static void
+client_hand_over_agent(CpsHttpClient *self)
+{
+    AgentEnd *end = PyMem_Calloc(1, sizeof(*end));
+
+    if (end == NULL) {
+        PyErr_NoMemory();
+        PyErr_WriteUnraisable((PyObject *)self);
+        return;
+    }
+    end->ready.run = agent_end_run;
+    end->agent = self->agent;
+    cps_list_init(&end->orphans);
+    cps_list_splice(&end->orphans, &self->orphans);
+    cps_runtime_hold(self->agent_rt);
+    cps_ready_push(self->agent_rt, &end->ready);
+}
+
 static void
 client_close_agent(CpsHttpClient *self)
 {
     if (self->agent == NULL) {
         return;
     }
-    if (!self->agent_rt->abandoned && self->agent_rt == cps_runtime_peek()) {
-        cps_http_agent_close(&self->agent);
+    if (!self->agent_rt->abandoned) { /* a fork's child shares it with its parent, and does not touch it */
+        if (self->agent_rt == cps_runtime_peek()) {
+            agent_end(&self->agent, &self->orphans);
+        }
+        else {
+            client_hand_over_agent(self);
+        }
     }
-    self->agent =
-        NULL; /* what a fork's child shares with its parent, or another thread uses, is lost rather than touched */
+    self->agent = NULL;
 }
 
 /* There is one on the loop of this thread. Returns 0, or -1 with an exception set. */
@@ -72,11 +134,6 @@ client_close(CpsActor *actor)
 
 /* --- events from queues: jobs ---------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    CpsJob job; /* first */
-    CpsClientRequest request;
-} ClientJob;
-
 /* In the hub. */
 static void
 client_job_over(CpsClientRequest *request)
@@ -106,12 +163,16 @@ client_job_free(CpsJob *job)
     PyMem_Free(job);
 }
 
+/* The actor may be stopped in another thread than that of the loop: the end of the agent then cancels the request. */
 static void
 client_job_cancel(CpsJob *job)
 {
-    if (!job->rt->abandoned) {
+    if (job->rt == cps_runtime_peek() && !job->rt->abandoned) {
         cps_client_request_cancel(&((ClientJob *)job)->request);
         cps_job_done(job);
+    }
+    else {
+        cps_list_append(&((CpsHttpClient *)job->actor)->orphans, &job->link);
     }
 }
 
@@ -132,7 +193,7 @@ client_start_job(CpsActor *actor, CpsConsume *consume)
         PyErr_NoMemory();
         return -1;
     }
-    if (client_open_agent(self) < 0 || cps_client_request_fill(&own->request, self, consume->event) < 0) {
+    if (cps_client_request_fill(&own->request, self, consume->event) < 0 || client_open_agent(self) < 0) {
         client_job_free(&own->job);
         return -1;
     }
@@ -169,7 +230,7 @@ client_call_run(CpsHttpClient *self, ClientCall *call, PyObject *event)
 {
     cps_list_init(&call->waits);
     call->request.over = client_call_over;
-    if (client_open_agent(self) < 0 || cps_client_request_fill(&call->request, self, event) < 0 ||
+    if (cps_client_request_fill(&call->request, self, event) < 0 || client_open_agent(self) < 0 ||
         cps_client_request_begin(&call->request) < 0 ||
         cps_wait_until(self->base.state, &call->waits, client_call_is_over, call, -1) < 0) {
         return -1;
@@ -591,11 +652,34 @@ usual_keep(void)
     return names;
 }
 
+/* Several str as a tuple, in lower case. New, or NULL with an exception set. */
+static PyObject *
+lower_names(PyObject *names)
+{
+    PyObject *list = PySequence_List(names), *tuple;
+
+    for (Py_ssize_t i = 0; list != NULL && i < PyList_GET_SIZE(list); i++) {
+        PyObject *name = PyList_GET_ITEM(list, i);
+        PyObject *lower = PyUnicode_Check(name) ? PyObject_CallMethod(name, "lower", NULL)
+                                                : PyErr_Format(PyExc_TypeError, "%R is not the name of a header", name);
+
+        if (lower == NULL) {
+            Py_CLEAR(list);
+        }
+        else {
+            PyList_SetItem(list, i, lower); /* steals */
+        }
+    }
+    tuple = list == NULL ? NULL : PyList_AsTuple(list);
+    Py_XDECREF(list);
+    return tuple;
+}
+
 /* True for all headers of responses, or their names. Returns 0, or -1 with an exception set. */
 static int
 take_keep(CpsHttpClient *self, PyObject *names)
 {
-    PyObject *keep, *lower;
+    PyObject *keep;
 
     if (names == NULL || names == Py_True) {
         keep = names == NULL ? usual_keep() : Py_NewRef(Py_None);
@@ -605,17 +689,7 @@ take_keep(CpsHttpClient *self, PyObject *names)
         keep = NULL;
     }
     else {
-        keep = PySequence_Tuple(names);
-    }
-    for (Py_ssize_t i = 0; keep != NULL && keep != Py_None && i < PyTuple_GET_SIZE(keep); i++) {
-        lower = PyObject_CallMethod(PyTuple_GET_ITEM(keep, i), "lower", NULL);
-        if (lower == NULL) {
-            Py_CLEAR(keep);
-        }
-        else {
-            Py_DECREF(PyTuple_GET_ITEM(keep, i));
-            PyTuple_SET_ITEM(keep, i, lower);
-        }
+        keep = lower_names(names);
     }
     Py_XSETREF(self->keep, keep);
     return keep == NULL ? -1 : 0;
@@ -712,10 +786,11 @@ client_init(PyObject *op, PyObject *args, PyObject *kwargs)
     PyObject *values[PARAMETERS], *rest_args, *rest_kwargs;
     int result;
 
-    if (self->agent != NULL || !cps_list_empty(&self->base.jobs)) {
+    if (self->agent != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "an HTTPClient that is at work cannot be made anew");
         return -1;
     }
+    cps_list_init(&self->orphans);
     if (cps_bind("HTTPClient", args, kwargs, names, PARAMETERS, 2, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }

@@ -23,6 +23,7 @@ typedef struct {
     CpsActor base;
     CpsHttpAgent *agent;  /* owned; NULL until the first request, and after the end */
     CpsRuntime *agent_rt; /* borrowed: whose loop it is on */
+    CpsList orphans;      /* CpsJob.link: abandoned jobs whose requests are still under way */
     int by_hand;          /* requests of consume() called by a script, which need no started actor */
     CpsHttpAgentSettings settings;
     PyObject *texts;    /* owned list: what the settings point into */
@@ -48,6 +49,7 @@ typedef struct CpsClientRequest {
     CpsHttpTransfer transfer; /* first */
     CpsCompletion completion;
     CpsHttpClient *client;                          /* borrowed: who waits has it */
+    CpsRuntime *rt;                                 /* borrowed: the agent's */
     void (*over)(struct CpsClientRequest *request); /* in the hub: there is a response, or none will come */
     CpsTimer *timer;                                /* until the next attempt */
     int attempts;                                   /* that are over */

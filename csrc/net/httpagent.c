@@ -104,7 +104,10 @@ transfer_explain_outcome(CpsHttpTransfer *transfer, CURLcode code)
                              1000);
         break;
     case CPS_TRANSFER_LOST:
-        transfer_explain(transfer, "the connection broke before the response was complete");
+        transfer_explain(transfer, "the connection broke before the response was complete: %s",
+                         code == CURLE_ABORTED_BY_CALLBACK ? "it had been kept from another request"
+                         : transfer->message[0] != '\0'    ? transfer->message
+                                                           : curl_easy_strerror(code));
         break;
     case CPS_TRANSFER_TOO_LARGE:
         transfer_explain(transfer, "the response is larger than allowed: %zu bytes, and %d of headers",
@@ -138,6 +141,9 @@ transfer_finish(CpsHttpTransfer *transfer, CURLcode code)
 {
     curl_off_t retry_after = 0;
 
+    if (code == CURLE_OK && !transfer->head_complete) {
+        code = CURLE_PARTIAL_FILE; /* libcurl takes a head that breaks off for a whole one */
+    }
     (void)curl_easy_getinfo((CURL *)transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
     transfer->retry_after = (long)retry_after;
     transfer->outcome = transfer_outcome(transfer, code);
