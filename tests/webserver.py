@@ -2,9 +2,11 @@
 
 import asyncio
 import functools
+import gc
 import inspect
 import ssl
 import threading
+import warnings
 
 import trustme
 
@@ -57,6 +59,14 @@ class WebServer:
         self.call(self._loop.stop)
         self._thread.join(30)
         self._loop.close()
+        self._forget()
+
+    def _forget(self):
+        """asyncio gives no way to close what it is about to accept, or in the middle of a handshake."""
+        self._loop = self._server = self._writers = None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect(1)  # it is young
 
     async def _close(self):
         self._server.close()
