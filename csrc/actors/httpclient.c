@@ -167,8 +167,10 @@ client_job_free(CpsJob *job)
 static void
 client_job_cancel(CpsJob *job)
 {
-    if (job->rt == cps_runtime_peek() && !job->rt->abandoned) {
-        cps_client_request_cancel(&((ClientJob *)job)->request);
+    CpsClientRequest *request = &((ClientJob *)job)->request;
+
+    if (request->rt == cps_runtime_peek() && !request->rt->abandoned) {
+        cps_client_request_cancel(request);
         cps_job_done(job);
     }
     else {

@@ -90,40 +90,6 @@ cps_http_reply_describe(PyObject *event, const CpsHttpTransfer *transfer, PyObje
 
 /* --- content --------------------------------------------------------------------------------------------------------------------- */
 
-/* Append at most `size` - 1 bytes in lower case to `text`, without white space and quotes. */
-static void
-copy_lower(char *text, size_t size, const char *bytes, size_t length)
-{
-    size_t used = 0;
-
-    for (size_t i = 0; i < length && used + 1 < size; i++) {
-        if (strchr(" \t\"'", bytes[i]) == NULL) {
-            text[used++] = (char)Py_TOLOWER(bytes[i]);
-        }
-    }
-    text[used] = '\0';
-}
-
-/* Type and charset of a Content-Type; `value` may be NULL. */
-static void
-read_content_type(CpsContentType *content, const char *value, size_t length)
-{
-    const char *end = value + length, *semicolon;
-
-    *content = (CpsContentType){0};
-    semicolon = length == 0 ? NULL : memchr(value, ';', length);
-    copy_lower(content->type, sizeof(content->type), value, semicolon == NULL ? length : (size_t)(semicolon - value));
-    while (semicolon != NULL) {
-        const char *start = semicolon + 1 + strspn(semicolon + 1, " \t");
-
-        semicolon = start < end ? memchr(start, ';', (size_t)(end - start)) : NULL;
-        if (end - start > 8 && strncasecmp(start, "charset=", 8) == 0) {
-            copy_lower(content->charset, sizeof(content->charset), start + 8,
-                       (size_t)((semicolon == NULL ? end : semicolon) - start - 8));
-        }
-    }
-}
-
 static bool
 ends_with(const char *text, const char *end)
 {
@@ -247,7 +213,7 @@ cps_http_reply(CpsState *state, PyObject *event, const CpsHttpTransfer *transfer
     PyObject *reply;
 
     (void)reply_find(transfer, "Content-Type", &field);
-    read_content_type(&content, field.value, field.value_length);
+    cps_content_type_read(&content, field.value, field.value_length);
     reply = cps_event_recast(state, event, reply_class(state, transfer, &content));
     if (reply != NULL &&
         (reply_set_data(state, reply, transfer, &content, host) < 0 || reply_set_status(state, reply, transfer) < 0 ||
