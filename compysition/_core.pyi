@@ -46,6 +46,8 @@ class ResourceGone(CompysitionException): ...
 class UnprocessableEventData(CompysitionException): ...
 class EventRateExceeded(CompysitionException): ...
 class ServiceUnavailable(CompysitionException): ...
+class BadGateway(CompysitionException): ...
+class GatewayTimeout(CompysitionException): ...
 class EventAttributeError(CompysitionException): ...
 
 # ---- events ----
@@ -1068,6 +1070,35 @@ class RESTTranslator(Actor):
     def translate_put(self, event: Any, /) -> Any: ...
     def translate_patch(self, event: Any, /) -> Any: ...
     def translate_delete(self, event: Any, /) -> Any: ...
+
+@disjoint_base
+class HTTPClient(Actor):
+    url: str
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        method: str | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        timeout: float | None = 30.0,
+        connect_timeout: float | None = 5.0,
+        retries: int = 2,
+        backoff: float = 0.2,
+        max_connections: int | None = None,
+        max_response_bytes: int = 16777216,
+        verify: bool | str | os.PathLike[str] = True,
+        cert: str | os.PathLike[str] | tuple[Any, ...] | None = None,
+        auth: tuple[str, str] | None = None,
+        proxy: str | bool | None = None,
+        allow_redirects: bool | int = False,
+        status_errors: bool = True,
+        send_data: bool | None = None,
+        response_headers: Iterable[str] | bool = ...,
+        *args: Any,
+        concurrency: int = 100,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
 # ---- directors ----
 

@@ -237,6 +237,8 @@ static const struct {
               "The requested service is not available. HTTP status 503."),
     CPS_ERROR(CPS_EVENT_ATTRIBUTE_ERROR, "EventAttributeError",
               "An attribute that is needed is missing from the event."),
+    CPS_ERROR(CPS_BAD_GATEWAY, "BadGateway", "Another server answered wrongly, or not at all. HTTP status 502."),
+    CPS_ERROR(CPS_GATEWAY_TIMEOUT, "GatewayTimeout", "Another server took too long. HTTP status 504."),
 #undef CPS_ERROR
 };
 

@@ -78,6 +78,7 @@
     X(BottleWSGI)                       \
     X(BasicAuth)                        \
     X(RESTTranslator)                   \
+    X(HTTPClient)                       \
     X(Director)
 
 /* Names that are looked up often, interned once. */

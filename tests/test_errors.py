@@ -11,7 +11,7 @@ NAMES = """
     InvalidEventConversion InvalidEventDataModification InvalidActorOutput InvalidActorInput
     ResourceNotModified MalformedEventData UnauthorizedEvent ForbiddenEvent ResourceNotFound
     EventCommandNotAllowed ActorTimeout ResourceConflict ResourceGone UnprocessableEventData
-    EventRateExceeded ServiceUnavailable EventAttributeError
+    EventRateExceeded ServiceUnavailable EventAttributeError BadGateway GatewayTimeout
 """.split()
 
 OLD_NAMES = {

@@ -188,7 +188,9 @@ def test_EVT_9_status_refuses_the_rest(value):
         ("UnprocessableEventData", (422, "Unprocessable Entity")),
         ("EventRateExceeded", (429, "Too Many Requests")),
         ("CompysitionException", (500, "Internal Server Error")),
+        ("BadGateway", (502, "Bad Gateway")),
         ("ServiceUnavailable", (503, "Service Unavailable")),
+        ("GatewayTimeout", (504, "Gateway Timeout")),
         ("QueueFull", (500, "Internal Server Error")),
     ],
 )

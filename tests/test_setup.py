@@ -62,7 +62,8 @@ def test_a_missing_libuv_is_named_with_its_command(tmp_path):
         (["libuv"], "libxml2-dev"),
         (["libuv", "libxml-2.0"], "libxslt1-dev"),
         (["libuv", "libxml-2.0", "libxslt", "libexslt"], "libssl-dev"),
-        (["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl"], LLHTTP_PACKAGE),
+        (["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl"], "libcurl4-openssl-dev"),
+        (["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl", "libcurl"], LLHTTP_PACKAGE),
     ],
 )
 def test_a_missing_library_is_named_with_its_command(tmp_path, present, package):

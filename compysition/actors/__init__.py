@@ -32,6 +32,7 @@ from compysition.actors.eventrouter import (
 from compysition.actors.filelogger import FileLogger
 from compysition.actors.flowcontroller import FlowController
 from compysition.actors.header import Header
+from compysition.actors.httpclient import HTTPClient
 from compysition.actors.httpserver import HTTPServer
 from compysition.actors.jsonvalidator import JSONValidator
 from compysition.actors.null import Null
@@ -74,6 +75,7 @@ __all__ = [
     "EventXMLXpathsFilter",
     "FileLogger",
     "FlowController",
+    "HTTPClient",
     "HTTPJSONAttributeModifier",
     "HTTPJSONEventAttributeModifier",
     "HTTPMethodEventRouter",

@@ -199,14 +199,12 @@ convert_data(CpsState *state, CpsEvent *to, CpsEvent *from)
 
 /* ---- conversion ---- */
 
-/* The event of another class, without data. New, or NULL with an exception set. */
-static CpsEvent *
-convert_all_but_data(CpsState *state, CpsEvent *from, PyTypeObject *cls)
+PyObject *
+cps_event_recast(CpsState *state, PyObject *event, PyTypeObject *type)
 {
-    PyTypeObject *type = result_class(state, Py_TYPE(from), cls);
-    CpsEvent *to = type == NULL ? NULL : (CpsEvent *)cps_event_alloc(state, type);
+    CpsEvent *from = (CpsEvent *)event;
+    CpsEvent *to = (CpsEvent *)cps_event_alloc(state, type);
 
-    Py_XDECREF(type);
     if (to == NULL) {
         return NULL;
     }
@@ -214,7 +212,18 @@ convert_all_but_data(CpsState *state, CpsEvent *from, PyTypeObject *cls)
     if (share_attributes(state, to, from) < 0 || share_parts(state, to, from) < 0) {
         Py_CLEAR(to);
     }
-    return to;
+    return (PyObject *)to;
+}
+
+/* The event of another class, without data. New, or NULL with an exception set. */
+static CpsEvent *
+convert_all_but_data(CpsState *state, CpsEvent *from, PyTypeObject *cls)
+{
+    PyTypeObject *type = result_class(state, Py_TYPE(from), cls);
+    PyObject *to = type == NULL ? NULL : cps_event_recast(state, (PyObject *)from, type);
+
+    Py_XDECREF(type);
+    return (CpsEvent *)to;
 }
 
 PyObject *

@@ -92,6 +92,9 @@ int cps_event_set_error(CpsState *state, PyObject *event, PyObject *error);
 PyObject *cps_event_convert(CpsState *state, PyObject *event, PyTypeObject *cls);
 PyObject *cps_event_convert_method(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 
+/* The event as one of the very class `type`, whatever it was, and without data. New, or NULL with an exception set. */
+PyObject *cps_event_recast(CpsState *state, PyObject *event, PyTypeObject *type);
+
 /* event.convert(cls), overridden or not: an event of the same lineage. New, or NULL with an exception set (TypeError when an overridden
  * convert() returns no event). */
 PyObject *cps_event_call_convert(CpsState *state, PyObject *event, PyTypeObject *cls);

@@ -128,7 +128,9 @@ static const struct {
     {CPS_UNPROCESSABLE_EVENT_DATA, 422, "Unprocessable Entity"},
     {CPS_EVENT_RATE_EXCEEDED, 429, "Too Many Requests"},
     {CPS_EXCEPTION, 500, "Internal Server Error"},
+    {CPS_BAD_GATEWAY, 502, "Bad Gateway"},
     {CPS_SERVICE_UNAVAILABLE, 503, "Service Unavailable"},
+    {CPS_GATEWAY_TIMEOUT, 504, "Gateway Timeout"},
 };
 
 static PyObject *

@@ -255,6 +255,9 @@ actor_stop_method(PyObject *op, PyObject *Py_UNUSED(ignored))
     (void)cps_jobs_abandon(self);
     (void)cps_actor_give_up(self);
     status = actor_call_hook(self, self->state->names.post_hook, self->state->names.postHook);
+    if (self->ops != NULL && self->ops->close != NULL) {
+        self->ops->close(self);
+    }
     if (self->rt != NULL) {
         cps_runtime_release(self->rt);
         self->rt = NULL;

@@ -30,6 +30,8 @@ typedef struct {
     /* Optional, for actors that hold events until others come: nothing more will come. Cancels its timers and sends what it holds
      * along the error path; returns whether there was something. May block where cps_actor_fail does. */
     bool (*give_up)(CpsActor *self);
+    /* Optional. It has ended, after post_hook: close what it has on the loop. Must be safe to call twice. */
+    void (*close)(CpsActor *self);
     /* Optional, for actors that work in nodes of their own: whether `node` is one of them. They count as running. */
     bool (*runs)(const CpsActor *self, const CpsReady *node);
     /* Optional, for those that have something of which there is but one: several processes are going to run the actor. Returns 0, or -1 with an

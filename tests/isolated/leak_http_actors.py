@@ -1,11 +1,18 @@
 """Actors for HTTP: made, run and forgotten."""
 
 import base64
+import functools
+import subprocess
+import sys
+import threading
 
-from compysition.actors import BasicAuth, RESTTranslator
-from compysition.errors import UnauthorizedEvent
-from compysition.event import HttpEvent, JSONHttpEvent, XMLHttpEvent
+import compysition
+from compysition import Event, Queue
+from compysition.actors import BasicAuth, HTTPClient, RESTTranslator
+from compysition.errors import BadGateway, UnauthorizedEvent
+from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent, XMLHttpEvent
 from compysition.testutils.test_actor import TestActorWrapper
+from tests.webserver import WebServer, response
 
 
 class Auth(BasicAuth):
@@ -44,3 +51,79 @@ def leak_rest_translator():
         actor.consume(request("PUT", cls=JSONHttpEvent, data={"a": 1}))
         actor.consume(request("BREW"))
         actor.consume(HttpEvent())
+
+
+def answer(request):
+    if request.path == "/broken":
+        return None
+    if request.path == "/json":
+        return response(b'{"a": [1]}', content_type="application/json", etag="x")
+    return response(
+        b"<a/>", "503 No" if request.path == "/503" else "200 OK", content_type="text/xml"
+    )
+
+
+def serve():
+    """Be the server, in a process of its own: what asyncio allocates is not to be measured."""
+    server = WebServer(answer)
+    print(server.url, flush=True)
+    sys.stdin.read()  # until the scenario's process has ended
+
+
+@functools.cache
+def url():
+    """Where the server of this process is."""
+    command = f"from {__name__} import serve; serve()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    return process.stdout.readline().strip()
+
+
+def leak_http_client():
+    client = HTTPClient(
+        "client", url() + "/{path}", headers={"X": "{event_id}"}, retries=1, backoff=0
+    )
+    wrapper = TestActorWrapper(client)
+    for path in ("json", "xml"):
+        wrapper.input = JSONEvent(data={"a": 1}, path=path)
+        assert wrapper.output.status[0] == 200
+    for event in (Event(path="503"), Event(path="broken"), Event(), Event(path="..")):
+        wrapper.input = event
+        assert wrapper.error.error is not None
+    client.consume(Event(path="json"))
+    wrapper.stop()
+
+
+def leak_http_client_by_hand():
+    client = HTTPClient("client", "http://127.0.0.1:1", auth=("a", "b"), retries=1, backoff=0)
+    try:
+        client.consume(Event(data="x"))
+    except BadGateway:
+        pass
+
+
+def leak_http_client_that_another_thread_stops():
+    client = HTTPClient("client", url() + "/broken", method="GET", retries=9, backoff=50)
+    client.start()
+    inbox = Queue("inbox")
+    client.register_consumer("inbox", inbox)
+    inbox.put(Event())
+    compysition.sleep(0.002)
+    thread = threading.Thread(target=client.stop)  # it does not wait for the drain
+    thread.start()
+    thread.join()
+    compysition.sleep(0)
+
+
+def leak_http_clients_that_cannot_be_made():
+    for kwargs in (
+        {"url": "x"},
+        {"url": "http://a/{"},
+        {"headers": {"A": 5}},
+        {"cert": ("a", "b")},
+    ):
+        try:
+            HTTPClient("client", **{"url": "http://a", **kwargs})
+        except (TypeError, ValueError, OSError):
+            pass

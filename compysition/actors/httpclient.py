@@ -1,0 +1,5 @@
+"""Import path of HTTPClient."""
+
+from compysition._core import HTTPClient
+
+__all__ = ["HTTPClient"]
