@@ -15,16 +15,6 @@ connection_of(CpsStream *stream)
 
 /* --- exchanges ------------------------------------------------------------------------------------------------------------ */
 
-void
-cps_http_exchange_free(CpsHttpExchange *exchange)
-{
-    cps_link_remove(&exchange->link);
-    cps_link_remove(&exchange->user_link);
-    cps_http_request_free(exchange->request);
-    cps_buffer_free(&exchange->response);
-    free(exchange);
-}
-
 /* One more, at the end. NULL when out of memory. */
 static CpsHttpExchange *
 connection_add_exchange(CpsHttpConnection *self)
@@ -40,13 +30,12 @@ connection_add_exchange(CpsHttpConnection *self)
     return exchange;
 }
 
-/* It leaves the connection, which frees it unless its user has it. */
+/* It has left the connection's list: it is freed unless its user has it. */
 static void
 connection_lose_exchange(CpsHttpConnection *self, CpsHttpExchange *exchange)
 {
     CpsHttpServer *server = self->server;
 
-    cps_link_remove(&exchange->link);
     exchange->connection = NULL;
     self->exchange_count--;
     if (exchange->held) {
@@ -65,7 +54,7 @@ cps_http_connection_close(CpsHttpConnection *self)
 
     self->over = true;
     cps_http_wait_over(self);
-    while ((link = cps_list_first(&self->exchanges)) != NULL) {
+    while ((link = cps_list_pop(&self->exchanges)) != NULL) {
         connection_lose_exchange(self, CPS_CONTAINER(link, CpsHttpExchange, link));
     }
     cps_stream_close(&self->stream);
@@ -118,8 +107,9 @@ connection_update_wait(CpsHttpConnection *self)
     else if (cps_http_parser_busy(&self->parser)) {
         connection_wait_for(self, self->parser.in_body ? CPS_HTTP_WAIT_BODY : CPS_HTTP_WAIT_HEAD);
     }
-    else {
-        connection_wait_for(self, CPS_HTTP_WAIT_REQUEST);
+    else { /* a TLS handshake is no time to be idle */
+        connection_wait_for(self,
+                            self->stream.tls != NULL && !self->served ? CPS_HTTP_WAIT_HEAD : CPS_HTTP_WAIT_REQUEST);
     }
 }
 
@@ -285,6 +275,7 @@ connection_take_request(CpsHttpConnection *self)
     exchange->close = !request->keep_alive || server->ending;
     self->over = exchange->close;
     self->owes_continue = false; /* its body came without */
+    self->served = true;
     server->requests++;
     cps_list_append(&server->received, &exchange->user_link);
     server->on_change(server);
@@ -503,6 +494,10 @@ cps_http_connection_expire(CpsHttpConnection *self)
         connection_update_wait(self);
         break;
     case CPS_HTTP_WAIT_HEAD:
+        if (!cps_http_parser_busy(&self->parser)) {
+            cps_http_connection_close(self);
+            break;
+        }
         connection_refuse(self, 408, "The head of the request comes too slowly", NULL);
         break;
     case CPS_HTTP_WAIT_BODY:

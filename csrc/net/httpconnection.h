@@ -32,6 +32,7 @@ struct CpsHttpConnection {
     int peer_port;
     char peer[INET6_ADDRSTRLEN]; /* the client's address; "" for a Unix socket */
     bool owes_continue;          /* "100 Continue" is to be sent once the earlier responses are */
+    bool served;                 /* a request has come */
     bool over;                   /* no more requests: the last one was refused, or closes the connection */
     bool ended;                  /* the client has ended its side, or is gone */
     bool finishing;              /* the last response is written */
@@ -57,6 +58,7 @@ void cps_http_connection_flush(CpsHttpConnection *self);
 /* Whether nothing is left to be sent. */
 bool cps_http_connection_is_done(const CpsHttpConnection *self);
 
+/* Take it out of its lists and free it. (httpserver.c) */
 void cps_http_exchange_free(CpsHttpExchange *exchange);
 
 /* Have it wait, from now; and no longer. (httpserver.c) */

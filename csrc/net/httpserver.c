@@ -250,6 +250,16 @@ cps_http_next_gone(CpsHttpServer *server)
     return link == NULL ? NULL : CPS_CONTAINER(link, CpsHttpExchange, user_link);
 }
 
+void
+cps_http_exchange_free(CpsHttpExchange *exchange)
+{
+    cps_link_remove(&exchange->link);
+    cps_link_remove(&exchange->user_link);
+    cps_http_request_free(exchange->request);
+    cps_buffer_free(&exchange->response);
+    free(exchange);
+}
+
 CpsHttpExchange *
 cps_http_exchange_new(CpsHttpRequest *request)
 {
