@@ -541,25 +541,3 @@ def plugins(self: HTTPServer) -> list[Any]:
 def config(self: HTTPServer) -> dict[str, Any]:
     """Settings for plugins."""
     return own_application(self).config
-
-
-def extend() -> None:
-    """Give HTTPServer these methods."""
-    for method in (
-        *(route, get, post, put, delete, patch),
-        *(
-            install,
-            uninstall,
-            reset,
-            add_hook,
-            remove_hook,
-            trigger_hook,
-            hook,
-            error,
-            merge,
-            mount,
-        ),
-    ):
-        setattr(HTTPServer, method.__name__, method)
-    for attribute in (plugins, config):
-        setattr(HTTPServer, attribute.__name__, property(attribute))

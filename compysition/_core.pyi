@@ -1037,7 +1037,12 @@ class WSGIServer(WSGI):
 
 class BottleWSGI(WSGI):
     def __init__(
-        self, name: str, *args: Any, routes_json: str | None = None, **kwargs: Any
+        self,
+        name: str,
+        *args: Any,
+        routes_json: str | None = None,
+        filter_environment: bool = True,
+        **kwargs: Any,
     ) -> None: ...
     def connect_queue(
         self,

@@ -1,8 +1,10 @@
 """HTTPServer."""
 
+import importlib
 import re
+from collections.abc import Callable
+from typing import Any
 
-from compysition._bottle import extend
 from compysition._core import HTTPServer
 from compysition.event import HttpEvent, JSONHttpEvent, XMLHttpEvent
 
@@ -28,4 +30,37 @@ HTTPServer.CONTENT_TYPE_MAP = {
     **dict.fromkeys(("text/plain", "*/*"), HttpEvent),
 }
 
-extend()
+BOTTLE_METHODS = (
+    *(
+        "route",
+        "get",
+        "post",
+        "put",
+        "delete",
+        "patch",
+        "install",
+        "uninstall",
+        "reset",
+        "add_hook",
+    ),
+    *("remove_hook", "trigger_hook", "hook", "error", "merge", "mount"),
+)
+BOTTLE_PROPERTIES = ("plugins", "config")
+
+
+def later(name: str) -> Callable[..., Any]:
+    """Return a method that is in compysition._bottle, which is imported when it is first used."""
+
+    def method(self: HTTPServer, *args: Any, **kwargs: Any) -> Any:
+        return getattr(importlib.import_module("compysition._bottle"), name)(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__qualname__ = f"HTTPServer.{name}"
+    method.__doc__ = f"See compysition._bottle.{name}."
+    return method
+
+
+for name in BOTTLE_METHODS:
+    setattr(HTTPServer, name, later(name))
+for name in BOTTLE_PROPERTIES:
+    setattr(HTTPServer, name, property(later(name)))
