@@ -32,6 +32,8 @@ BUILD_PACKAGES ?= build-essential cmake ninja-build pkg-config libuv1-dev libxml
                   python3-venv python3-lxml curl openssl graphviz
 LINT_PACKAGES ?= clang-tidy
 FUZZ_PACKAGES ?= clang libclang-rt-dev
+# The load generator, and what HTTPServer is compared with; libev is for bjoern.
+BENCH_PACKAGES ?= wrk nginx-light libev-dev util-linux
 
 export CMAKE_BUILD_PARALLEL_LEVEL = $(JOBS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -60,6 +62,9 @@ build/packages.stamp: Makefile
 
 build/lint-packages.stamp: Makefile
 	$(call install_packages,$(LINT_PACKAGES))
+
+build/bench-packages.stamp: Makefile
+	$(call install_packages,$(BENCH_PACKAGES))
 
 build/fuzz-packages.stamp: Makefile
 	$(call install_packages,$(FUZZ_PACKAGES))
@@ -115,8 +120,14 @@ test-graphs: $(VENV)/.installed $(VENV)/.extra-test
 	RANDOM_GRAPHS=$(GRAPHS) $(VENV)/bin/python -m pytest $(PYTEST_ARGS) tests/test_random_graphs.py
 
 bench: export PYTHONSAFEPATH = 1
-bench: $(VENV)/.installed $(VENV)/.extra-bench
+bench: $(VENV)/.installed $(VENV)/.extra-bench $(VENV)/.bench-peers
 	$(VENV)/bin/python -m tests.benchmarks $(BENCH)
+
+# Servers that do not build everywhere: those that are missing are left out of the table.
+$(VENV)/.bench-peers: build/bench-packages.stamp | $(VENV)/.base
+	-$(VENV)/bin/python -m pip install -q bjoern
+	-$(VENV)/bin/python -m pip install -q fastwsgi
+	touch $@
 
 # FindPython's cache does not follow a change of interpreter, so it is dropped every time.
 CMAKE = cmake -G Ninja --log-level=WARNING -U '*Python_*'
