@@ -43,6 +43,7 @@ MEASURES = {
     "http_server:latency": ("native",),
     "http_server:xslt": ("native",),
     "http_server:idle": ("native",),
+    "http_server:soak": ("native",),
     "soak:soak": ("native",),
     "soak:transforms": ("native",),
 }

@@ -8,9 +8,11 @@ import shutil
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from lxml import etree
@@ -21,6 +23,7 @@ from tests.benchmarks.xml_pipeline import SHEET, loop
 from tests.benchmarks.xmldata import ORDER
 
 SECONDS = float(os.environ.get("BENCH_HTTP_SECONDS", "3"))
+SOAK_REQUESTS = float(os.environ.get("BENCH_HTTP_SOAK", "5e6"))
 RUNS = 3
 CONNECTIONS = 64
 PEERS = {
@@ -100,7 +103,7 @@ def wrk(
         done = subprocess.run(
             [
                 *("taskset", "-c", str(cores()[1]), "wrk", "--latency", "-t1", f"-c{connections}"),
-                *(f"-d{SECONDS:g}s", "-s", str(script), f"http://127.0.0.1:{port}/x"),
+                *(f"-d{seconds:g}s", "-s", str(script), f"http://127.0.0.1:{port}/x"),
             ],
             check=True,
             capture_output=True,
@@ -223,4 +226,56 @@ def idle():
             "alone",
             True,
         ),
+    ]
+
+
+BROKEN = (
+    b'POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"a": ',
+    b"POST /x HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n{",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+)
+RESET = struct.pack("ii", 1, 0)
+
+
+def misbehave(port, until):
+    """Send broken requests and hang up in the middle of others, some thousand a second; how many."""
+    good = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
+    good %= (len(httpservers.BODY), httpservers.BODY)
+    count = 0
+    while time.monotonic() < until:
+        with socket.create_connection(("127.0.0.1", port), 5) as client:
+            if count % 2:
+                client.sendall(BROKEN[count // 2 % len(BROKEN)])
+            else:
+                client.sendall(good[: 1 + count % len(good)])
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        count += 1
+        time.sleep(0.0005)
+    return count
+
+
+def soak():
+    """Five million requests, and beside them clients that are broken or hang up."""
+    with running("python_actor") as (port, process):
+        wrk(port, seconds=10)
+        memory = resident(process)
+        descriptors = len(os.listdir(f"/proc/{process.pid}/fd"))
+        most = wrk(port)[0]
+        seconds = round(SOAK_REQUESTS / most * 1.3)
+        bad = []
+        hostile = threading.Thread(
+            target=lambda: bad.append(misbehave(port, time.monotonic() + seconds))
+        )
+        hostile.start()
+        good, _ = wrk(port, seconds=seconds)
+        hostile.join()
+        time.sleep(5)  # clients that have ended their side are waited for
+        grown = (resident(process) - memory) / 2**20
+        left = len(os.listdir(f"/proc/{process.pid}/fd")) - descriptors
+    return [
+        Row("HTTP soak: requests, all answered", good * seconds, "", SOAK_REQUESTS, at_least=True),
+        Row("HTTP soak: broken or given up beside them", bad[0], ""),
+        Row("HTTP soak: RSS grows by", grown, "MiB", 2),
+        Row("HTTP soak: descriptors left", left, "", 0),
     ]
