@@ -88,9 +88,14 @@ def running(name, body=httpservers.BODY, content_type=b"application/json"):
 
 
 def wrk(
-    port, body=httpservers.BODY, content_type=b"application/json", connections=CONNECTIONS, delay=0
+    port,
+    body=httpservers.BODY,
+    content_type=b"application/json",
+    connections=CONNECTIONS,
+    delay=0,
+    seconds=SECONDS,
 ):
-    """Load a server for SECONDS: (requests per second, p99 in milliseconds)."""
+    """Load a server: (requests per second, p99 in milliseconds)."""
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, "body").write_bytes(body)
         script = pathlib.Path(folder, "post.lua")
