@@ -39,15 +39,13 @@ require('http').createServer((request, response) => {
 """
 
 
-def circle(port, *classes_and_arguments, **settings):
+def circle(port, *classes_and_arguments):
     """HTTP -> actors -> HTTP."""
     from compysition import Director
     from compysition.actors import HTTPServer
 
     director = Director(log_level="ERROR", generate_blockdiag=False)
-    server = director.register_actor(
-        HTTPServer, "http", "127.0.0.1", port, routes_config=settings.get("routes")
-    )
+    server = director.register_actor(HTTPServer, "http", "127.0.0.1", port, max_connections=20_000)
     first = last = None
     for number, (cls, *arguments) in enumerate(classes_and_arguments):
         actor = director.register_actor(cls, f"actor{number}", *arguments)
