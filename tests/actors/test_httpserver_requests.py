@@ -77,7 +77,7 @@ def shown(event):
         ("application/xml", b"<a>1</a>", XMLHttpEvent, "<a>1</a>"),
         (
             "text/xml",
-            '<?xml version="1.0" encoding="latin-1"?><a>\u00e9</a>'.encode("latin-1"),
+            '<?xml version="1.0" encoding="ISO-8859-1"?><a>\u00e9</a>'.encode("latin-1"),
             XMLHttpEvent,
             "<a>&#233;</a>",
         ),
