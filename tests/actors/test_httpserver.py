@@ -1,6 +1,7 @@
 """HTTPServer: requests become events, and events responses."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -160,6 +161,8 @@ def test_head_has_the_length_and_no_body():
 
 
 def test_status_and_headers_of_the_event():
+    """FIX HTTP-9: several values send a header several times."""
+
     def change(event):
         event.status = (201, "Made")
         event.headers.update({"X-One": 1, "Set-Cookie": ["a=1", "b=2"]})
@@ -181,6 +184,23 @@ def test_no_header_can_be_smuggled_into_a_response():
         raw = server.raw(b"POST /make HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
     assert raw.startswith(b"HTTP/1.1 200 OK  X-Worst: e\r\n")
     assert b"\nX-W" not in raw
+
+
+def test_plain_events_without_data_have_no_body():
+    """FIX HTTP-11."""
+    with serving(Forward("echo")) as server:
+        status, headers, body = server.request("POST", "/echo", b"", {"Content-Type": "text/plain"})
+    assert (status, headers["Content-Type"], body) == (200, "text/plain", b"")
+
+
+def test_the_time_of_an_answer_is_logged_above_one_second():
+    """FIX HTTP-10."""
+    with serving(Slow("slow", 1.1), log_level="INFO") as server:
+        assert server.post_json("/slow", {})[0] == 200
+        wait_until(lambda: any("Returned in" in str(line) for line in server.log))
+        times = [re.search(r"\[200\] Returned in (\d+) ms", str(line)) for line in server.log]
+    (took,) = [int(match[1]) for match in times if match]
+    assert took >= 1100
 
 
 def test_204_has_no_body():
@@ -338,6 +358,8 @@ def test_an_event_that_was_kept_answers_when_another_with_its_id_comes():
 
 
 def test_a_second_answer_is_logged():
+    """FIX HTTP-8: an id that nobody waits for is a log line."""
+
     class Twice(Actor):
         def consume(self, event, *args, **kwargs):
             self.send_event(event)

@@ -96,6 +96,7 @@ def test_base_path():
 
 
 def test_data_and_the_dict_of_the_request():
+    """FIX WSGI-1: a request without a Content-Type has data, too."""
     look = Look("x")
     with serving(look, cls=WSGIServer, connect=only, key="web") as server:
         server.request("POST", "/a/last?q=1", b"some text", {"Content-Type": "text/plain"})
