@@ -30,6 +30,15 @@ cps_add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyObject 
     return dot[1] == '_' ? 0 : PyModule_AddObjectRef(module, dot + 1, (PyObject *)type);
 }
 
+int
+cps_dict_set_new(PyObject *dict, PyObject *key, PyObject *value)
+{
+    int status = value == NULL ? -1 : PyDict_SetItem(dict, key, value);
+
+    Py_XDECREF(value);
+    return status;
+}
+
 PyObject *
 cps_import(PyObject **cache, const char *name, const char *attribute)
 {

@@ -278,6 +278,9 @@ int cps_add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyObj
 /* Whether the method `name` of `type` is the C function itself, not overridden. */
 bool cps_method_is(PyTypeObject *type, PyObject *name, PyCFunction function);
 
+/* dict[key] = value, which is stolen and may be NULL. Returns 0, or -1 with an exception set. */
+int cps_dict_set_new(PyObject *dict, PyObject *key, PyObject *value);
+
 /* `attribute` of module `name`, imported on the first use and kept at *cache. Borrowed, or NULL with an exception set. */
 PyObject *cps_import(PyObject **cache, const char *name, const char *attribute);
 

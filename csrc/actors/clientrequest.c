@@ -6,7 +6,6 @@
 #include "event/nodata.h"
 #include "loop/timer.h"
 #include "net/httpchars.h"
-#include "net/httpresponse.h"
 
 #include <math.h>
 #include <stdio.h>

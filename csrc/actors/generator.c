@@ -450,16 +450,6 @@ cps_generator_configure(CpsGenerator *self, const CpsGeneratorOps *ops, const Cp
     return generator_take_class(self, given->event_class == NULL ? (PyObject *)state->types.Event : given->event_class);
 }
 
-/* Take `name` out of the keywords. New, or NULL when it is not there; -1 in *status with an exception set. */
-static PyObject *
-generator_pop_keyword(PyObject *kwargs, const char *name, int *status)
-{
-    PyObject *value = Py_XNewRef(PyDict_GetItemString(kwargs, name));
-
-    *status = value == NULL ? 0 : PyDict_DelItemString(kwargs, name);
-    return value;
-}
-
 int
 cps_generator_init(PyObject *op, const char *function, const CpsGeneratorOps *ops, PyObject *args, PyObject *kwargs)
 {
@@ -471,7 +461,8 @@ cps_generator_init(PyObject *op, const char *function, const CpsGeneratorOps *op
     if (cps_bind(function, args, kwargs, names, Py_ARRAY_LENGTH(names), 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;
     }
-    max_events = generator_pop_keyword(rest_kwargs, "max_events", &result);
+    max_events = cps_pop_keyword(rest_kwargs, "max_events");
+    result = PyErr_Occurred() ? -1 : 0;
     if (result == 0) {
         CpsGeneratorArgs given = {values[1], values[2], values[3], values[4], values[5], values[6], max_events};
 

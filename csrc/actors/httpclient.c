@@ -7,7 +7,6 @@
 #include "flow/job.h"
 #include "loop/wait.h"
 #include "net/httpchars.h"
-#include "net/httpresponse.h"
 
 #include <string.h>
 #include <strings.h>

@@ -7,6 +7,7 @@
 #include "event/http.h"
 #include "event/jsonevent.h"
 #include "http/accept.h"
+#include "net/httpchars.h"
 
 /* A response on its way. */
 typedef struct {

@@ -379,18 +379,6 @@ bottlewsgi_add_routes(CpsHTTPServer *server, PyObject *routes, PyObject *queue)
     return status;
 }
 
-/* Take a keyword out of a dict. New; NULL when it is not there. */
-static PyObject *
-pop_keyword(PyObject *kwargs, const char *name)
-{
-    PyObject *value = Py_XNewRef(PyDict_GetItemString(kwargs, name));
-
-    if (value != NULL && PyDict_DelItemString(kwargs, name) < 0) {
-        Py_CLEAR(value);
-    }
-    return value;
-}
-
 static PyObject *
 bottlewsgi_connect_queue(PyObject *op, PyObject *args, PyObject *kwargs)
 {
@@ -400,9 +388,9 @@ bottlewsgi_connect_queue(PyObject *op, PyObject *args, PyObject *kwargs)
     PyObject *routes = NULL, *entity = NULL, *connect = NULL, *result = NULL, *name;
 
     for (size_t i = 0; rest != NULL && routes == NULL && i < Py_ARRAY_LENGTH(keywords); i++) {
-        routes = pop_keyword(rest, keywords[i]);
+        routes = cps_pop_keyword(rest, keywords[i]);
     }
-    entity = rest == NULL ? NULL : pop_keyword(rest, "entity");
+    entity = rest == NULL ? NULL : cps_pop_keyword(rest, "entity");
     name = PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0)
            : rest == NULL             ? NULL
                                       : PyDict_GetItemString(rest, "source_queue_name");

@@ -139,15 +139,6 @@ code_entry(int code, const char *reason)
     return Py_BuildValue("{s(is)}", "status", code, reason);
 }
 
-static int
-add_entry(PyObject *map, PyObject *cls, PyObject *entry)
-{
-    int result = entry == NULL ? -1 : PyDict_SetItem(map, cls, entry);
-
-    Py_XDECREF(entry);
-    return result;
-}
-
 static PyObject *
 default_entry(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
@@ -161,16 +152,16 @@ static int
 fill_code_map(CpsState *state, PyObject *map)
 {
     for (size_t i = 0; i < Py_ARRAY_LENGTH(codes); i++) {
-        if (add_entry(map, state->errors[codes[i].kind], code_entry(codes[i].code, codes[i].reason)) < 0) {
+        if (cps_dict_set_new(map, state->errors[codes[i].kind], code_entry(codes[i].code, codes[i].reason)) < 0) {
             return -1;
         }
     }
-    if (add_entry(map, (PyObject *)Py_TYPE(Py_None), code_entry(200, "OK")) < 0) {
+    if (cps_dict_set_new(map, (PyObject *)Py_TYPE(Py_None), code_entry(200, "OK")) < 0) {
         return -1;
     }
-    return add_entry(map, state->errors[CPS_UNAUTHORIZED_EVENT],
-                     Py_BuildValue("{s(is)s{ss}}", "status", 401, "Unauthorized", "headers", "WWW-Authenticate",
-                                   "Basic realm=\"Compysition Server\""));
+    return cps_dict_set_new(map, state->errors[CPS_UNAUTHORIZED_EVENT],
+                            Py_BuildValue("{s(is)s{ss}}", "status", 401, "Unauthorized", "headers", "WWW-Authenticate",
+                                          "Basic realm=\"Compysition Server\""));
 }
 
 int

@@ -91,3 +91,14 @@ error:
     Py_DECREF(rest);
     return -1;
 }
+
+PyObject *
+cps_pop_keyword(PyObject *kwargs, const char *name)
+{
+    PyObject *value = Py_XNewRef(PyDict_GetItemString(kwargs, name));
+
+    if (value != NULL && PyDict_DelItemString(kwargs, name) < 0) {
+        Py_CLEAR(value);
+    }
+    return value;
+}

@@ -11,4 +11,7 @@
 int cps_bind(const char *function, PyObject *args, PyObject *kwargs, const char *const *names, Py_ssize_t count,
              Py_ssize_t required, PyObject **values, PyObject **rest_args, PyObject **rest_kwargs);
 
+/* Take `name` out of a dict of keywords. New; NULL when it is not there, or with an exception set. */
+PyObject *cps_pop_keyword(PyObject *kwargs, const char *name);
+
 #endif

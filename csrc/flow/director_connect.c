@@ -315,23 +315,11 @@ connect_all(const Call *call)
 
 /* --- arguments ------------------------------------------------------------------------------------------------------------ */
 
-/* Remove `name` from a dict. New reference, or NULL with or without an exception. */
-static PyObject *
-pop_keyword(PyObject *kwargs, const char *name)
-{
-    PyObject *value = Py_XNewRef(PyDict_GetItemString(kwargs, name));
-
-    if (value != NULL && PyDict_DelItemString(kwargs, name) < 0) {
-        Py_CLEAR(value);
-    }
-    return value;
-}
-
 /* Take out on_full. Returns 0 or -1. */
 static int
 take_on_full(Call *call)
 {
-    PyObject *value = pop_keyword(call->kwargs, "on_full");
+    PyObject *value = cps_pop_keyword(call->kwargs, "on_full");
 
     call->on_full = -1;
     if (value == NULL) {
@@ -353,7 +341,7 @@ take_on_full(Call *call)
 static int
 take_kind(Call *call, PyObject *method)
 {
-    PyObject *errors = pop_keyword(call->kwargs, "error_queue");
+    PyObject *errors = cps_pop_keyword(call->kwargs, "error_queue");
     int is_error = errors == NULL ? 0 : PyObject_IsTrue(errors);
 
     Py_XDECREF(errors);
@@ -389,7 +377,7 @@ plural_keywords(PyObject *kwargs)
     if (plural == NULL) {
         return NULL;
     }
-    value = pop_keyword(plural, "destination");
+    value = cps_pop_keyword(plural, "destination");
     if (value != NULL && PyDict_SetItemString(plural, "destinations", value) < 0) {
         Py_CLEAR(plural);
     }

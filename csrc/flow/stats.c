@@ -8,16 +8,6 @@ estimate(uint64_t nanoseconds, uint64_t sampled, uint64_t count)
     return sampled == 0 ? 0.0 : (double)nanoseconds / (double)sampled * (double)count / 1e9;
 }
 
-/* dict[key] = value, which is stolen and may be NULL. Returns 0 or -1. */
-static int
-set_stolen(PyObject *dict, PyObject *key, PyObject *value)
-{
-    int result = value == NULL ? -1 : PyDict_SetItem(dict, key, value);
-
-    Py_XDECREF(value);
-    return result;
-}
-
 /* --- actors --------------------------------------------------------------------------------------------------------------- */
 
 static PyObject *
@@ -81,7 +71,7 @@ add_queue(PyObject *result, PyObject *seen, CpsQueue *queue, const CpsActor *sou
     if (label == NULL) {
         return -1;
     }
-    done = set_stolen(result, label, queue_stats(queue));
+    done = cps_dict_set_new(result, label, queue_stats(queue));
     Py_DECREF(label);
     return done;
 }

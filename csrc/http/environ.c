@@ -181,16 +181,6 @@ cache_usual_headers(CpsHttpEnvironBase *self)
 
 /* --- what is the same for all ----------------------------------------------------------------------------------------------------------- */
 
-/* Store a value (stolen, may be NULL) in a dict. Returns 0, or -1 with an exception set. */
-static int
-put_new(PyObject *dict, PyObject *key, PyObject *value)
-{
-    int status = value == NULL ? -1 : PyDict_SetItem(dict, key, value);
-
-    Py_XDECREF(value);
-    return status;
-}
-
 static PyObject *
 make_constants(PyObject *address, int port, const char *scheme)
 {
@@ -350,7 +340,7 @@ join_header(PyObject *environ, PyObject *key, PyObject *before, PyObject *value)
 {
     bool is_cookie = PyUnicode_CompareWithASCIIString(key, "HTTP_COOKIE") == 0;
 
-    return put_new(environ, key, PyUnicode_FromFormat("%U%s%U", before, is_cookie ? "; " : ", ", value));
+    return cps_dict_set_new(environ, key, PyUnicode_FromFormat("%U%s%U", before, is_cookie ? "; " : ", ", value));
 }
 
 /* Returns 0, or -1 with an exception set. */
@@ -427,9 +417,10 @@ put_url(const CpsHttpEnvironBase *base, PyObject *environ, const CpsHttpRequest 
     if (query != NULL && PyDict_SetItem(environ, keys[KEY_QUERY_STRING], query) == 0 &&
         PyDict_SetItem(environ, keys[KEY_PATH_INFO], path) == 0 &&
         PyDict_SetItem(environ, keys[KEY_RAW_PATH], path) == 0 &&
-        put_new(environ, keys[KEY_URLPARTS], make_urlparts(base, request, path, query)) == 0) {
-        status = put_new(environ, keys[KEY_QUERY_DATA],
-                         cps_form_dict(base->state, cps_slice(request, request->query), request->query.length));
+        cps_dict_set_new(environ, keys[KEY_URLPARTS], make_urlparts(base, request, path, query)) == 0) {
+        status =
+            cps_dict_set_new(environ, keys[KEY_QUERY_DATA],
+                             cps_form_dict(base->state, cps_slice(request, request->query), request->query.length));
     }
     Py_XDECREF(query);
     return status;
@@ -446,12 +437,12 @@ environ_fill(CpsHttpEnvironBase *base, PyObject *environ, const CpsHttpRequest *
             return -1;
         }
     }
-    if (put_new(environ, keys[KEY_REQUEST_METHOD], decode_slice(request, request->method)) < 0 ||
+    if (cps_dict_set_new(environ, keys[KEY_REQUEST_METHOD], decode_slice(request, request->method)) < 0 ||
         PyDict_SetItem(environ, keys[KEY_SERVER_PROTOCOL], base->protocols[request->minor != 0]) < 0) {
         return -1;
     }
-    return put_new(environ, keys[KEY_REMOTE_ADDR], PyUnicode_FromString(peer)) < 0 ||
-                   put_new(environ, keys[KEY_REMOTE_PORT], PyUnicode_FromFormat("%d", port)) < 0
+    return cps_dict_set_new(environ, keys[KEY_REMOTE_ADDR], PyUnicode_FromString(peer)) < 0 ||
+                   cps_dict_set_new(environ, keys[KEY_REMOTE_PORT], PyUnicode_FromFormat("%d", port)) < 0
                ? -1
                : 0;
 }

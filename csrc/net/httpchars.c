@@ -33,3 +33,16 @@ cps_http_encoded(const char *bytes, size_t length, uint8_t kind)
     }
     return true;
 }
+
+bool
+cps_http_is_field_value(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+
+        if ((byte < ' ' && byte != '\t') || byte == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -41,6 +41,16 @@ cps_http_span(const char *bytes, size_t length, uint8_t kind)
     return count;
 }
 
+/* Whether the bytes may be the name of a header, or a method. */
+static inline bool
+cps_http_is_token(const char *bytes, size_t length)
+{
+    return length > 0 && cps_http_span(bytes, length, CPS_CHAR_TOKEN) == length;
+}
+
+/* Whether they may be the value of a header. */
+bool cps_http_is_field_value(const char *bytes, size_t length);
+
 /* Whether all bytes are of that kind, or belong to a percent escape. */
 bool cps_http_encoded(const char *bytes, size_t length, uint8_t kind);
 

@@ -248,7 +248,6 @@ connection_refuse(CpsHttpConnection *self, int code, const char *reason, const c
     CpsHttpExchange *exchange = connection_add_exchange(self);
 
     self->over = true;
-    self->server->refused++;
     if (exchange == NULL) {
         cps_http_connection_close(self);
         return;
@@ -276,7 +275,6 @@ connection_take_request(CpsHttpConnection *self)
     self->over = exchange->close;
     self->owes_continue = false; /* its body came without */
     self->served = true;
-    server->requests++;
     cps_list_append(&server->received, &exchange->user_link);
     server->on_change(server);
 }

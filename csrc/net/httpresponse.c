@@ -1,6 +1,7 @@
 #include "net/httpresponse.h"
 
 #include "http/date.h"
+#include "net/httpchars.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -72,32 +73,6 @@ bool
 cps_http_bodiless(int code)
 {
     return code < 200 || code == 204 || code == 304;
-}
-
-bool
-cps_http_is_token(const char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-
-        if (byte <= ' ' || byte >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", byte) != NULL) {
-            return false;
-        }
-    }
-    return length > 0;
-}
-
-bool
-cps_http_is_field_value(const char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-
-        if ((byte < ' ' && byte != '\t') || byte == 0x7f) {
-            return false;
-        }
-    }
-    return true;
 }
 
 /* Text of ours. */

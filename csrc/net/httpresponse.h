@@ -12,10 +12,6 @@ const char *cps_http_reason(int code);
 /* Whether a response with that status has no body, and no Content-Length either (RFC 9110, 8.6). */
 bool cps_http_bodiless(int code);
 
-/* Whether the bytes may stand in a header as name, as value. */
-bool cps_http_is_token(const char *bytes, size_t length);
-bool cps_http_is_field_value(const char *bytes, size_t length);
-
 /* The status line. `reason` may hold anything: what must not stand there becomes a blank. Returns 0, or -1 when out of memory; so all
  * below. */
 int cps_http_put_status(CpsBuffer *out, int code, const char *reason, size_t length);

@@ -54,8 +54,7 @@ struct CpsHttpServer {
     CpsListener listener;
     void (*on_change)(CpsHttpServer *server); /* pure C: something was added to received or gone */
     void (*on_closed)(CpsHttpServer *server); /* after cps_http_server_close: the last connection is gone */
-    void *user;
-    CpsList received;    /* CpsHttpExchange.user_link: for cps_http_next */
+    CpsList received;                         /* CpsHttpExchange.user_link: for cps_http_next */
     CpsList gone;        /* CpsHttpExchange.user_link: held ones whose clients have gone, for cps_http_next_gone */
     CpsList connections; /* CpsHttpConnection.link */
     CpsList waiting[CPS_HTTP_WAITS]; /* CpsHttpConnection.wait_link by CpsHttpWait, the earliest deadline first */
@@ -63,8 +62,6 @@ struct CpsHttpServer {
     uint64_t timer_due;              /* uv_now when it fires */
     uint32_t connection_count;
     uint32_t open_handles; /* of listener and timer */
-    uint64_t requests;     /* how many have come */
-    uint64_t refused;      /* and how many could not be read */
     bool listening;
     bool ending; /* no new requests; connections end when they have nothing to answer */
 };
