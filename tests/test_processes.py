@@ -14,6 +14,7 @@ import time
 import pytest
 
 from compysition import Director
+from tests.waiting import wait_until
 
 PRELUDE = """
 import os, sys
@@ -91,13 +92,6 @@ def gone(pid):
     except ProcessLookupError:
         return True
     return False
-
-
-def wait_until(holds):
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -20,6 +20,7 @@ from compysition.event import DEFAULT, HttpEvent, JSONEvent, JSONHttpEvent, XMLE
 from tests.actors.helpers import fill_outbox, logged, take, wait_for_log
 from tests.corpora import naughty_strings
 from tests.flows import Collect, Forward, Source, quiet_director
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -41,13 +42,6 @@ def join(wrap):
         return wrapper
 
     return make
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        compysition.sleep(0.001)
 
 
 def copies(event_class, **data):
@@ -116,7 +110,7 @@ def test_the_inboxes_count_that_are_there_when_the_first_event_comes(join):
     wrapper = join(inboxes=["a", "b"])
     events = copies(Event, a=1, b=2, late=3)
     wrapper.send(a=events["a"])
-    wait_until(lambda: wrapper.actor.events)
+    wait_until(lambda: wrapper.actor.events, compysition.sleep)
     late = Queue("late")
     wrapper.actor.register_consumer("late", late)
     late.put(events["late"])
@@ -403,7 +397,7 @@ def test_an_entry_that_a_script_removes(join):
     wrapper = join(inboxes=["a", "b"])
     events = copies(Event, a=1, b=2)
     wrapper.send(a=events["a"])
-    wait_until(lambda: wrapper.actor.events)
+    wait_until(lambda: wrapper.actor.events, compysition.sleep)
     del wrapper.actor.events[events["a"].event_id]
     wrapper.send(b=events["b"])
     wrapper.stop()
@@ -464,8 +458,8 @@ class FailOdd(Actor):
 def test_what_is_held_counts_as_kept_and_is_reported_at_the_end():
     director, join, collect, errors = pipeline(FailOdd, 10)
     director.start(block=False)
-    wait_until(lambda: len(collect.data) == 5 and len(join.events) == 5)
-    wait_until(lambda: director.stats()["events"]["in_flight"] == 0)
+    wait_until(lambda: len(collect.data) == 5 and len(join.events) == 5, compysition.sleep)
+    wait_until(lambda: director.stats()["events"]["in_flight"] == 0, compysition.sleep)
     counts = director.stats()["events"]
     assert counts["kept"] == 5
     director.stop()
@@ -489,8 +483,8 @@ def test_what_is_held_counts_as_kept_and_is_reported_at_the_end():
 def test_a_purge_in_a_pipeline():
     director, _, collect, errors = pipeline(FailOdd, 4, purge_interval=0.05)
     director.start(block=False)
-    wait_until(lambda: len(errors.data) == 4)
-    wait_until(lambda: director.stats()["events"]["in_flight"] == 0)
+    wait_until(lambda: len(errors.data) == 4, compysition.sleep)
+    wait_until(lambda: director.stats()["events"]["in_flight"] == 0, compysition.sleep)
     counts = director.stats()["events"]
     assert (counts["consumed"], counts["failed"], counts["kept"]) == (2, 2, 0)
     director.stop()
@@ -501,7 +495,7 @@ def test_a_purge_in_a_pipeline():
 def test_without_error_queues_what_is_held_still_ends_as_failed():
     director, join, _, _ = pipeline(Null, 3, KeepingSource)
     director.start(block=False)
-    wait_until(lambda: len(join.events) == 3)
+    wait_until(lambda: len(join.events) == 3, compysition.sleep)
     join.pool.error.clear()
     director.stop()
     counts = director.stats()["events"]
@@ -524,7 +518,7 @@ def test_a_join_after_a_join():
     director.connect_error_queue(first, second)
     director.connect_error_queue(second, errors)
     director.start(block=False)
-    wait_until(lambda: len(first.events) == 1)
+    wait_until(lambda: len(first.events) == 1, compysition.sleep)
     director.stop()
     assert errors.data == [(0, ServiceUnavailable)]
     counts = director.stats()["events"]
@@ -541,7 +535,7 @@ def test_a_dropped_event_is_counted():
     director.connect_queue(twice, join)
     director.connect_queue(other, join)
     director.start(block=False)
-    wait_until(lambda: director.stats()["actors"]["join"]["dropped"] == 4)
+    wait_until(lambda: director.stats()["actors"]["join"]["dropped"] == 4, compysition.sleep)
     director.stop()
     assert join.events == {}
 
@@ -709,7 +703,7 @@ def test_what_an_entry_shows(join):
     wrapper = join(XMLEventJoin)
     events = copies(XMLEvent, b="<b/>")
     wrapper.send(**events)
-    wait_until(lambda: wrapper.actor.events)
+    wait_until(lambda: wrapper.actor.events, compysition.sleep)
     matched = wrapper.actor.events[events["b"].event_id]
     a, b, c = wrapper.input_queues.values()
     reported = matched.inboxes_reported

@@ -14,6 +14,7 @@ from compysition.actors import HTTPServer, Null
 from compysition.event import HttpEvent, JSONHttpEvent, XMLHttpEvent
 from tests.flows import Fail, Forward, Slow, quiet_director
 from tests.servers import read_all, read_until, serving
+from tests.waiting import wait_until
 
 
 class Answer(Actor):
@@ -388,13 +389,6 @@ def test_a_client_that_closes_is_forgotten_after_a_while():
         wait_until(lambda: len(server.http.responders) == 1)
         client.close()
         wait_until(lambda: server.http.responders == {} and server.http.connections == 0)
-
-
-def wait_until(holds, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 # ---- before the flow ----

@@ -8,6 +8,7 @@ from compysition.actors import XSLT, Null
 from compysition.event import XMLEvent
 from tests.flows import Collect, quiet_director
 from tests.loop.helpers import Held
+from tests.waiting import wait_until
 from tests.xml.stylesheets import sheet
 
 COUNTING = sheet(
@@ -22,11 +23,6 @@ REFUSING = sheet('<xsl:message terminate="yes">no</xsl:message>')
 def number(value, work=1):
     """Data that COUNTING adds one to, which takes about a tenth of a millisecond for each `work`."""
     return XMLEvent(data=f'<a n="{value}" work="{work}"/>')
-
-
-def wait_until(condition):
-    while not condition():
-        compysition.sleep(0.001)
 
 
 def fed(director, actor):
@@ -60,7 +56,7 @@ def test_concurrency_bounds_the_jobs(concurrency):
         running.add(stats["xslt"]["running"])
         return stats["end"]["in"] == 12
 
-    wait_until(all_done)
+    wait_until(all_done, compysition.sleep)
     director.stop()
     assert max(running) == concurrency
 
@@ -76,10 +72,10 @@ def test_a_full_outbox_does_what_on_full_says(policy, fate):
     inbox = fed(director, xslt)
     director.start(block=False)
     inbox.put(number(0))
-    wait_until(lambda: held.inside == 1)
+    wait_until(lambda: held.inside == 1, compysition.sleep)
     for value in range(1, 10):
         inbox.put(number(value))
-    wait_until(lambda: director.stats()["events"][fate] == 6)
+    wait_until(lambda: director.stats()["events"][fate] == 6, compysition.sleep)
     held.release(4)
     director.stop()
     assert [data.get("n") for data in held.data] == ["1", "2", "3", "4"]
@@ -116,7 +112,7 @@ def test_a_cycle_with_small_queues_comes_to_its_end():
     director.start(block=False)
     for _ in range(40):
         inbox.put(number(0))
-    wait_until(lambda: rounds.done == 40)
+    wait_until(lambda: rounds.done == 40, compysition.sleep)
     director.stop()
     stats = director.stats()
     assert stats["actors"]["second"]["in"] == 40 * 4
