@@ -28,8 +28,8 @@ LLHTTP_PACKAGE := $(shell grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release 
                     echo node-llhttp || echo libllhttp-dev)
 # For the tests: python3-lxml, whose libxml2 is ours, too; curl and openssl, a client and certificates.
 BUILD_PACKAGES ?= build-essential cmake ninja-build pkg-config libuv1-dev libxml2-dev \
-                  libxslt1-dev libssl-dev libcurl4-openssl-dev $(LLHTTP_PACKAGE) python3 python3-dev \
-                  python3-venv python3-lxml curl openssl graphviz
+                  libxslt1-dev libssl-dev libcurl4-openssl-dev libzmq3-dev libcbor-dev \
+                  $(LLHTTP_PACKAGE) python3 python3-dev python3-venv python3-lxml curl openssl graphviz
 LINT_PACKAGES ?= clang-tidy
 FUZZ_PACKAGES ?= clang libclang-rt-dev
 # The load generator, and what HTTPServer is compared with; libev is for bjoern.

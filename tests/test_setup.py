@@ -63,6 +63,11 @@ def test_a_missing_libuv_is_named_with_its_command(tmp_path):
         (["libuv", "libxml-2.0"], "libxslt1-dev"),
         (["libuv", "libxml-2.0", "libxslt", "libexslt"], "libssl-dev"),
         (["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl"], "libcurl4-openssl-dev"),
+        (["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl", "libcurl"], "libzmq3-dev"),
+        (
+            ["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl", "libcurl", "libzmq"],
+            "libcbor-dev",
+        ),
         (["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl", "libcurl"], LLHTTP_PACKAGE),
     ],
 )
