@@ -68,7 +68,10 @@ def test_a_missing_libuv_is_named_with_its_command(tmp_path):
             ["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl", "libcurl", "libzmq"],
             "libcbor-dev",
         ),
-        (["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl", "libcurl"], LLHTTP_PACKAGE),
+        (
+            ["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl", "libcurl", "libzmq", "libcbor"],
+            LLHTTP_PACKAGE,
+        ),
     ],
 )
 def test_a_missing_library_is_named_with_its_command(tmp_path, present, package):
