@@ -140,13 +140,6 @@ generator_count(CpsGenerator *self)
     }
 }
 
-/* Whether an earlier event still waits for room, or the cycle that the generator is part of holds as many as it may. */
-static bool
-generator_held_back(const CpsActor *actor)
-{
-    return !cps_list_empty(&actor->pending) || (actor->part != NULL && actor->part->inside >= actor->part->limit);
-}
-
 /* One event of the schedule. Leaves no exception set. */
 static void
 generator_run_once(CpsGenerator *self)
@@ -165,7 +158,7 @@ generator_run_once(CpsGenerator *self)
 void
 cps_generator_run(CpsActor *actor)
 {
-    if (generator_held_back(actor)) {
+    if (cps_actor_held_back(actor)) {
         return;
     }
     actor->running++; /* a stop waits for it */

@@ -686,6 +686,7 @@ cps_actor_dealloc(PyObject *op)
     }
     (void)cps_actor_clear(op);
     cps_ledger_unref(self->ledger);
+    cps_link_remove(&self->source_link);
     if (self->part != NULL) {
         cps_graph_part_unref(self->part);
     }

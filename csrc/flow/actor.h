@@ -25,6 +25,9 @@ typedef struct {
     int (*start_text_job)(CpsActor *self, CpsConsume *consume, PyObject *converted, PyObject *text);
     /* Optional, for sources. Called after pre_hook; returns 0, or -1 with an exception set. */
     int (*start_source)(CpsActor *self);
+    /* Optional, for sources that stop when they are held back (cps_actor_held_back): they may go on. With the GIL, and from anywhere: it must
+     * run no user code. */
+    void (*resume)(CpsActor *self);
     /* Optional. No new events from now on; called before the drain. Must be safe to call twice. */
     void (*stop_source)(CpsActor *self);
     /* Optional, for actors that hold events until others come: nothing more will come. Cancels its timers and sends what it holds
@@ -93,6 +96,7 @@ struct CpsActor {
     CpsList blockers;             /* CpsWait of callers of block() */
     CpsList resters;              /* CpsWait of those who wait until it is at rest */
     CpsGraphPart *part;           /* owned reference: the cycle that it is part of, or NULL */
+    CpsLink source_link;          /* in CpsGraphPart.sources, if ops->resume is there */
     Py_ssize_t graph_index;       /* scratch of cps_graph_mark */
     Py_ssize_t size, concurrency; /* concurrency 0: no limit */
     Py_ssize_t running;           /* consumes under way */
@@ -107,6 +111,7 @@ struct CpsActor {
     bool initialised;        /* the constructor of Actor was called */
     bool started, loop_ended, stopped;
     bool takes;          /* may begin to consume: it was started, and no stop breaks off what runs */
+    bool busy;           /* takes no event for now: whoever sets it clears it, and calls cps_actor_schedule */
     bool named_unrouted; /* the missing outbox was logged */
     bool default_errors; /* its error queue is the one that a director connects when a script connects none */
     CpsActorCounters counters;
@@ -204,6 +209,12 @@ bool cps_actor_at_rest(CpsActor *self);
 
 /* Something has ended that may have been the last: wake who waits for the actor's rest, if it is at rest. */
 void cps_actor_note_rest(CpsActor *self);
+
+/* Of a source: an event that it sent still waits for room, or the cycle that it is part of holds as many as it may. */
+bool cps_actor_held_back(const CpsActor *self);
+
+/* A source may send again, perhaps: let it go on. */
+void cps_actor_resume(CpsActor *self);
 
 /* Throw away what it could not send yet, and what waits for a retry. The count. */
 Py_ssize_t cps_actor_purge_own(CpsActor *self);

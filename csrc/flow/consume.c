@@ -14,7 +14,7 @@ inbox_may_take(const CpsInbox *inbox)
 {
     const CpsActor *actor = inbox->actor;
 
-    return actor->rt != NULL && actor->takes && cps_queue_length(inbox->queue) > 0 &&
+    return actor->rt != NULL && actor->takes && !actor->busy && cps_queue_length(inbox->queue) > 0 &&
            (actor->concurrency == 0 || actor->running < actor->concurrency) &&
            (!actor->blocking_consume || inbox->running == 0) &&
            (cps_list_empty(&actor->pending) || (actor->ops != NULL && actor->ops->sends_apart)) &&
@@ -357,6 +357,20 @@ cps_actor_note_rest(CpsActor *self)
 {
     if (!cps_list_empty(&self->resters) && cps_actor_at_rest(self)) {
         cps_wait_wake_all(&self->resters);
+    }
+}
+
+bool
+cps_actor_held_back(const CpsActor *self)
+{
+    return !cps_list_empty(&self->pending) || (self->part != NULL && self->part->inside >= self->part->limit);
+}
+
+void
+cps_actor_resume(CpsActor *self)
+{
+    if (self->ops != NULL && self->ops->resume != NULL && self->rt != NULL && !cps_actor_held_back(self)) {
+        self->ops->resume(self);
     }
 }
 

@@ -43,6 +43,7 @@ part_new(Py_ssize_t limit)
     part->refs = 1;
     part->limit = limit;
     cps_list_init(&part->gates);
+    cps_list_init(&part->sources);
     return part;
 }
 
@@ -69,6 +70,9 @@ cps_graph_part_left(CpsGraphPart *part)
     }
     for (CpsLink *link = cps_list_first(&part->gates); link != NULL; link = cps_list_after(&part->gates, link)) {
         cps_inbox_schedule(CPS_CONTAINER(link, CpsInbox, gate_link));
+    }
+    for (CpsLink *link = cps_list_first(&part->sources); link != NULL; link = cps_list_after(&part->sources, link)) {
+        cps_actor_resume(CPS_CONTAINER(link, CpsActor, source_link));
     }
 }
 
@@ -324,6 +328,16 @@ mark_queue(Graph *graph, Py_ssize_t index, CpsQueue *queue)
     return 0;
 }
 
+/* A source inside a cycle waits when that is full. */
+static void
+mark_source(CpsActor *actor)
+{
+    cps_link_remove(&actor->source_link);
+    if (actor->part != NULL && actor->ops != NULL && actor->ops->resume != NULL) {
+        cps_list_append(&actor->part->sources, &actor->source_link);
+    }
+}
+
 /* The inboxes of an actor of a cycle are gates to it, unless their queue runs inside. */
 static void
 mark_inboxes(CpsActor *actor)
@@ -357,9 +371,11 @@ graph_mark(Graph *graph)
     }
     for (Py_ssize_t i = 0; i < graph->node_count; i++) {
         mark_inboxes(graph->nodes[i].actor);
+        mark_source(graph->nodes[i].actor);
     }
     for (Py_ssize_t i = 0; i < graph->node_count; i++) {
         cps_actor_schedule(graph->nodes[i].actor); /* an old gate may have held it back */
+        cps_actor_resume(graph->nodes[i].actor);
     }
 }
 

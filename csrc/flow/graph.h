@@ -13,7 +13,8 @@ struct CpsGraphPart {
     Py_ssize_t refs;
     Py_ssize_t inside; /* deliveries queued or running that count: from queues of the cycle, and let in by its gates */
     Py_ssize_t limit;
-    CpsList gates; /* CpsInbox.gate_link: every inbox that leads into the cycle */
+    CpsList gates;   /* CpsInbox.gate_link: every inbox that leads into the cycle */
+    CpsList sources; /* CpsActor.source_link: those that feed it and wait when it is full */
 };
 
 /* Find the cycles among `actors` (borrowed list, all that the director knows) and what they reach, and mark actors, queues and

@@ -41,6 +41,7 @@ cps_pending_done(CpsPending *pending)
     PyMem_Free(pending);
     if (cps_list_empty(&actor->pending)) {
         cps_actor_schedule(actor);
+        cps_actor_resume(actor);
         cps_actor_note_rest(actor);
     }
 }
