@@ -1,11 +1,11 @@
 /* HTTPServer: requests come in as events, and events that come back are the responses. */
 #include "actors/httpserving.h"
+#include "actors/serving.h"
 
 #include "event/event.h"
 #include "loop/worker.h"
 #include "net/tls.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 static CpsHTTPServer *
@@ -94,15 +94,6 @@ port_close(CpsHttpPort *port)
 {
     port->actor = NULL;
     cps_http_server_close(&port->http);
-}
-
-static void
-raise_about_listening(const CpsListenAt *at, int code)
-{
-    char what[512];
-
-    snprintf(what, sizeof(what), "listen on %s:%d", at->host, at->port);
-    cps_raise_uv(what, code);
 }
 
 /* --- requests and answers, in a worker ------------------------------------------------------------------------------------------ */
@@ -279,7 +270,7 @@ cps_httpserver_share(CpsActor *actor)
     fd = cps_listener_reserve(&at, &port);
     Py_END_ALLOW_THREADS
     if (fd < 0) {
-        raise_about_listening(&at, fd);
+        cps_raise_about_listening(&at, fd);
         return -1;
     }
     if (self->reserved >= 0) {
@@ -325,57 +316,6 @@ server_format_response_data(PyObject *op, PyObject *event)
 
 /* --- life ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Each connection needs a descriptor: raise the soft limit as far as that goes. */
-static void
-raise_descriptor_limit(uint32_t connections)
-{
-    enum { OTHERS = 256 };
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)connections + OTHERS) {
-        limit.rlim_cur = limit.rlim_max < (rlim_t)connections + OTHERS ? limit.rlim_max : (rlim_t)connections + OTHERS;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-/* The path in an attribute, as the file system has it. New bytes; NULL without an exception for None, else with one. */
-static PyObject *
-path_bytes(PyObject *path)
-{
-    PyObject *bytes;
-
-    if (path == NULL || path == Py_None || !PyUnicode_FSConverter(path, &bytes)) {
-        return NULL;
-    }
-    return bytes;
-}
-
-/* The TLS context, when there is a certificate: *context_p is NULL otherwise. Returns 0, or -1 with an exception set. */
-static int
-make_tls(CpsHTTPServer *self, CpsTlsContext **context_p)
-{
-    PyObject *certfile = path_bytes(self->certfile);
-    PyObject *keyfile = PyErr_Occurred() ? NULL : path_bytes(self->keyfile);
-    char error[512] = "";
-
-    *context_p = NULL;
-    if (!PyErr_Occurred() && certfile != NULL) {
-        const char *cert = PyBytes_AS_STRING(certfile), *key = keyfile == NULL ? cert : PyBytes_AS_STRING(keyfile);
-        CpsTlsContext *context;
-
-        Py_BEGIN_ALLOW_THREADS
-        context = cps_tls_context_new(cert, key, error, sizeof(error));
-        Py_END_ALLOW_THREADS
-        *context_p = context;
-        if (context == NULL) {
-            cps_raise(self->base.state, CPS_ACTOR_INIT_FAILURE, "%s", error);
-        }
-    }
-    Py_XDECREF(certfile);
-    Py_XDECREF(keyfile);
-    return PyErr_Occurred() ? -1 : 0;
-}
-
 /* Returns 0, or -1 with an exception set; the context is taken. */
 static int
 listen_on(CpsHTTPServer *self, CpsRuntime *rt, CpsTlsContext *context)
@@ -396,7 +336,7 @@ listen_on(CpsHTTPServer *self, CpsRuntime *rt, CpsTlsContext *context)
     code = cps_http_server_open(&port->http, &rt->loop, &at, context, &port->limits);
     Py_END_ALLOW_THREADS
     if (code < 0) {
-        raise_about_listening(&at, code);
+        cps_raise_about_listening(&at, code);
         return -1;
     }
     port->actor = self;
@@ -414,9 +354,12 @@ server_listen(CpsHTTPServer *self)
     CpsRuntime *rt = cps_runtime_get(self->base.state);
     CpsTlsContext *context = NULL;
 
-    raise_descriptor_limit(self->limits.connections);
-    if (rt == NULL || make_tls(self, &context) < 0) {
+    cps_raise_descriptor_limit(self->limits.connections);
+    if (rt == NULL || cps_make_tls(self->base.state, self->certfile, self->keyfile, &context) < 0) {
         return -1;
+    }
+    if (context != NULL) {
+        cps_tls_context_choose_http(context);
     }
     return listen_on(self, rt, context);
 }
@@ -605,66 +548,6 @@ static PyMemberDef server_members[] = {
 
 /* --- construction ---------------------------------------------------------------------------------------------------------------- */
 
-/* A number of at least 1 for a limit. Returns 0, or -1 with an exception set. */
-static int
-take_limit(PyObject *value, const char *name, uint64_t most, uint64_t *limit)
-{
-    Py_ssize_t number = (Py_ssize_t)*limit;
-
-    if (cps_take_size(&number, value) < 0) {
-        return -1;
-    }
-    if (number < 1 || (uint64_t)number > most) {
-        PyErr_Format(PyExc_ValueError, "%s must be from 1 to %llu, not %zd", name, (unsigned long long)most, number);
-        return -1;
-    }
-    *limit = (uint64_t)number;
-    return 0;
-}
-
-/* A number of seconds. Returns 0, or -1 with an exception set. */
-static int
-take_seconds(PyObject *value, const char *name, double *seconds)
-{
-    enum { MOST = 86400 };
-
-    if (value != NULL) {
-        *seconds = PyFloat_AsDouble(value);
-        if (*seconds == -1.0 && PyErr_Occurred()) {
-            return -1;
-        }
-        if (!(*seconds >= 0.001 && *seconds <= MOST)) {
-            PyErr_Format(PyExc_ValueError, "%s must be from 0.001 to %d seconds, not %R", name, (int)MOST, value);
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int
-take_milliseconds(PyObject *value, const char *name, uint32_t *milliseconds)
-{
-    double seconds = *milliseconds / 1000.0;
-
-    if (take_seconds(value, name, &seconds) < 0) {
-        return -1;
-    }
-    *milliseconds = (uint32_t)(seconds * 1000.0);
-    return 0;
-}
-
-static int
-take_limit32(PyObject *value, const char *name, uint32_t *limit)
-{
-    uint64_t number = *limit;
-
-    if (take_limit(value, name, INT32_MAX, &number) < 0) {
-        return -1;
-    }
-    *limit = (uint32_t)number;
-    return 0;
-}
-
 enum {
     NAME,
     ADDRESS,
@@ -713,17 +596,17 @@ server_take_limits(CpsHTTPServer *self, PyObject *const *values)
 
     *limits = default_limits;
     self->timeout = 30;
-    return take_seconds(values[TIMEOUT], names[TIMEOUT], &self->timeout) < 0 ||
-                   take_limit32(values[MAX_CONNECTIONS], names[MAX_CONNECTIONS], &limits->connections) < 0 ||
-                   take_limit32(values[MAX_PIPELINED], names[MAX_PIPELINED], &limits->pipelined) < 0 ||
-                   take_limit32(values[MAX_TARGET], names[MAX_TARGET], &limits->request.target_bytes) < 0 ||
-                   take_limit32(values[MAX_HEAD], names[MAX_HEAD], &limits->request.head_bytes) < 0 ||
-                   take_limit32(values[MAX_HEADERS], names[MAX_HEADERS], &limits->request.fields) < 0 ||
-                   take_limit(values[MAX_BODY], names[MAX_BODY], INT32_MAX, &limits->request.body_bytes) < 0 ||
-                   take_milliseconds(values[HEAD_TIMEOUT], names[HEAD_TIMEOUT], &limits->head_ms) < 0 ||
-                   take_milliseconds(values[BODY_TIMEOUT], names[BODY_TIMEOUT], &limits->body_ms) < 0 ||
-                   take_milliseconds(values[IDLE_TIMEOUT], names[IDLE_TIMEOUT], &limits->idle_ms) < 0 ||
-                   take_milliseconds(values[WRITE_TIMEOUT], names[WRITE_TIMEOUT], &limits->write_ms) < 0
+    return cps_take_seconds(values[TIMEOUT], names[TIMEOUT], &self->timeout) < 0 ||
+                   cps_take_limit32(values[MAX_CONNECTIONS], names[MAX_CONNECTIONS], &limits->connections) < 0 ||
+                   cps_take_limit32(values[MAX_PIPELINED], names[MAX_PIPELINED], &limits->pipelined) < 0 ||
+                   cps_take_limit32(values[MAX_TARGET], names[MAX_TARGET], &limits->request.target_bytes) < 0 ||
+                   cps_take_limit32(values[MAX_HEAD], names[MAX_HEAD], &limits->request.head_bytes) < 0 ||
+                   cps_take_limit32(values[MAX_HEADERS], names[MAX_HEADERS], &limits->request.fields) < 0 ||
+                   cps_take_limit(values[MAX_BODY], names[MAX_BODY], INT32_MAX, &limits->request.body_bytes) < 0 ||
+                   cps_take_milliseconds(values[HEAD_TIMEOUT], names[HEAD_TIMEOUT], &limits->head_ms) < 0 ||
+                   cps_take_milliseconds(values[BODY_TIMEOUT], names[BODY_TIMEOUT], &limits->body_ms) < 0 ||
+                   cps_take_milliseconds(values[IDLE_TIMEOUT], names[IDLE_TIMEOUT], &limits->idle_ms) < 0 ||
+                   cps_take_milliseconds(values[WRITE_TIMEOUT], names[WRITE_TIMEOUT], &limits->write_ms) < 0
                ? -1
                : 0;
 }

@@ -53,7 +53,7 @@ cps_http_connection_close(CpsHttpConnection *self)
     CpsLink *link;
 
     self->over = true;
-    cps_http_wait_over(self);
+    cps_deadline_clear(&self->wait);
     while ((link = cps_list_pop(&self->exchanges)) != NULL) {
         connection_lose_exchange(self, CPS_CONTAINER(link, CpsHttpExchange, link));
     }
@@ -74,7 +74,7 @@ connection_has_room(const CpsHttpConnection *self)
 static void
 connection_wait_for(CpsHttpConnection *self, CpsHttpWait wait)
 {
-    if (!cps_link_listed(&self->wait_link) || self->wait != wait) {
+    if (!cps_deadline_is(&self->wait, wait)) {
         cps_http_wait(self, wait);
     }
 }
@@ -82,7 +82,7 @@ connection_wait_for(CpsHttpConnection *self, CpsHttpWait wait)
 static void
 connection_wait_for_client(CpsHttpConnection *self)
 {
-    if (!cps_link_listed(&self->wait_link) || self->wait != CPS_HTTP_WAIT_CLIENT) {
+    if (!cps_deadline_is(&self->wait, CPS_HTTP_WAIT_CLIENT)) {
         self->unsent_before = self->stream.unsent;
         cps_http_wait(self, CPS_HTTP_WAIT_CLIENT);
     }
@@ -93,7 +93,7 @@ static void
 connection_update_wait(CpsHttpConnection *self)
 {
     if (self->stream.closing) {
-        cps_http_wait_over(self);
+        cps_deadline_clear(&self->wait);
     }
     else if (self->stream.unsent > 0) {
         connection_wait_for_client(self);
@@ -102,7 +102,7 @@ connection_update_wait(CpsHttpConnection *self)
         connection_wait_for(self, CPS_HTTP_WAIT_ENDED);
     }
     else if (self->exchange_count > 0 || self->finishing) {
-        cps_http_wait_over(self); /* for the user; or for the stream, which ends by itself */
+        cps_deadline_clear(&self->wait); /* for the user; or for the stream, which ends by itself */
     }
     else if (cps_http_parser_busy(&self->parser)) {
         connection_wait_for(self, self->parser.in_body ? CPS_HTTP_WAIT_BODY : CPS_HTTP_WAIT_HEAD);
@@ -338,8 +338,8 @@ connection_feed(CpsHttpConnection *self, const char *bytes, size_t length)
     }
     self->parsing = false;
     if (!self->stream.closing) {
-        if (self->parser.in_body && self->wait == CPS_HTTP_WAIT_BODY) {
-            cps_http_wait_over(self); /* it begins anew with each piece */
+        if (self->parser.in_body && cps_deadline_is(&self->wait, CPS_HTTP_WAIT_BODY)) {
+            cps_deadline_clear(&self->wait); /* it begins anew with each piece */
         }
         connection_go_on(self);
     }
@@ -394,7 +394,7 @@ connection_on_drained(CpsStream *stream)
     CpsHttpConnection *self = connection_of(stream);
 
     if (!self->stream.closing) {
-        cps_http_wait_over(self);
+        cps_deadline_clear(&self->wait);
         connection_go_on(self);
     }
     connection_note_rest(self);
@@ -486,7 +486,7 @@ cps_http_connection_end(CpsHttpConnection *self)
 void
 cps_http_connection_expire(CpsHttpConnection *self)
 {
-    switch (self->wait) {
+    switch ((CpsHttpWait)self->wait.kind) {
     case CPS_HTTP_WAIT_REQUEST:
         connection_finish(self);
         connection_update_wait(self);

@@ -19,9 +19,7 @@ struct CpsHttpConnection {
     CpsStream stream;      /* first */
     CpsHttpServer *server; /* borrowed: it outlives its connections */
     CpsLink link;          /* in CpsHttpServer.connections */
-    CpsLink wait_link;     /* in one of CpsHttpServer.waiting, or in none: it waits for the user */
-    uint64_t deadline;     /* of that, in milliseconds of uv_now */
-    CpsHttpWait wait;      /* which list that is */
+    CpsDeadline wait;      /* a CpsHttpWait; or it waits for the user */
     CpsHttpParser parser;
     CpsList exchanges;   /* CpsHttpExchange.link, in the order of the requests */
     CpsBuffer backlog;   /* what was read and cannot be parsed yet */
@@ -61,9 +59,8 @@ bool cps_http_connection_is_done(const CpsHttpConnection *self);
 /* Take it out of its lists and free it. (httpserver.c) */
 void cps_http_exchange_free(CpsHttpExchange *exchange);
 
-/* Have it wait, from now; and no longer. (httpserver.c) */
+/* Have it wait, from now. (httpserver.c) */
 void cps_http_wait(CpsHttpConnection *connection, CpsHttpWait wait);
-void cps_http_wait_over(CpsHttpConnection *connection);
 
 /* It is closed: forget it. (httpserver.c) */
 void cps_http_server_forget(CpsHttpServer *server, CpsHttpConnection *connection);

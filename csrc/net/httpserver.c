@@ -3,11 +3,6 @@
 #include "net/httpconnection.h"
 #include "net/tls.h"
 
-enum {
-    LATE_MS = 1000, /* a timer as late: the thread was busy, and bytes wait in the kernel that nobody has looked at */
-    LOOK_MS = 1,    /* until they have been */
-};
-
 /* --- the end ------------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -23,7 +18,7 @@ server_closed_one(CpsHttpServer *server)
 static void
 server_on_timer_closed(uv_handle_t *timer)
 {
-    server_closed_one(CPS_CONTAINER(timer, CpsHttpServer, timer));
+    server_closed_one(CPS_CONTAINER(timer, CpsHttpServer, deadlines.timer));
 }
 
 static void
@@ -60,53 +55,10 @@ server_wait_ms(const CpsHttpServerLimits *limits, CpsHttpWait wait)
     return limits->ended_ms;
 }
 
-static void server_on_timer(uv_timer_t *timer);
-
 static void
-server_wake_at(CpsHttpServer *server, uint64_t due)
+server_on_due(CpsDeadline *deadline)
 {
-    uint64_t now = uv_now(server->loop);
-
-    server->timer_due = due > now ? due : now;
-    uv_timer_start(&server->timer, server_on_timer, server->timer_due - now, 0);
-}
-
-/* Those of one kind whose time is over. Returns the deadline of the next one, or UINT64_MAX. */
-static uint64_t
-server_expire(CpsHttpServer *server, CpsList *waiting, uint64_t now)
-{
-    CpsLink *link;
-
-    while ((link = cps_list_first(waiting)) != NULL) {
-        CpsHttpConnection *connection = CPS_CONTAINER(link, CpsHttpConnection, wait_link);
-
-        if (connection->deadline > now) {
-            return connection->deadline;
-        }
-        cps_http_wait_over(connection);
-        cps_http_connection_expire(connection);
-    }
-    return UINT64_MAX;
-}
-
-static void
-server_on_timer(uv_timer_t *timer)
-{
-    CpsHttpServer *server = CPS_CONTAINER(timer, CpsHttpServer, timer);
-    uint64_t now = uv_now(server->loop), next = UINT64_MAX;
-
-    if (now - server->timer_due > LATE_MS) {
-        server_wake_at(server, now + LOOK_MS);
-        return;
-    }
-    for (int wait = 0; wait < CPS_HTTP_WAITS; wait++) {
-        uint64_t due = server_expire(server, &server->waiting[wait], now);
-
-        next = due < next ? due : next;
-    }
-    if (next != UINT64_MAX) {
-        server_wake_at(server, next);
-    }
+    cps_http_connection_expire(CPS_CONTAINER(deadline, CpsHttpConnection, wait));
 }
 
 void
@@ -114,19 +66,7 @@ cps_http_wait(CpsHttpConnection *connection, CpsHttpWait wait)
 {
     CpsHttpServer *server = connection->server;
 
-    cps_link_remove(&connection->wait_link);
-    connection->deadline = uv_now(server->loop) + server_wait_ms(server->limits, wait);
-    cps_list_append(&server->waiting[wait], &connection->wait_link);
-    connection->wait = wait;
-    if (!uv_is_active((uv_handle_t *)&server->timer) || connection->deadline < server->timer_due) {
-        server_wake_at(server, connection->deadline);
-    }
-}
-
-void
-cps_http_wait_over(CpsHttpConnection *connection)
-{
-    cps_link_remove(&connection->wait_link);
+    cps_deadline_set(&server->deadlines, &connection->wait, wait, server_wait_ms(server->limits, wait));
 }
 
 /* --- listening ------------------------------------------------------------------------------------------------------------ */
@@ -158,10 +98,7 @@ cps_http_server_open(CpsHttpServer *server, uv_loop_t *loop, const CpsListenAt *
     cps_list_init(&server->received);
     cps_list_init(&server->gone);
     cps_list_init(&server->connections);
-    for (int wait = 0; wait < CPS_HTTP_WAITS; wait++) {
-        cps_list_init(&server->waiting[wait]);
-    }
-    uv_timer_init(loop, &server->timer); /* cannot fail */
+    cps_deadlines_init(&server->deadlines, loop, server_on_due);
     server->open_handles = 1;
     server->listener.on_connection = server_on_connection;
     server->listener.on_closed = server_on_listener_closed;
@@ -169,7 +106,7 @@ cps_http_server_open(CpsHttpServer *server, uv_loop_t *loop, const CpsListenAt *
     server->listening = code == 0;
     server->open_handles += code == 0 || closes ? 1 : 0;
     if (code < 0) {
-        uv_close((uv_handle_t *)&server->timer, server_on_timer_closed);
+        cps_deadlines_close(&server->deadlines, server_on_timer_closed);
     }
     return code;
 }
@@ -225,7 +162,7 @@ cps_http_server_close(CpsHttpServer *server)
     server->ending = true;
     server_stop_listening(server);
     server_visit_connections(server, cps_http_connection_close);
-    uv_close((uv_handle_t *)&server->timer, server_on_timer_closed);
+    cps_deadlines_close(&server->deadlines, server_on_timer_closed);
 }
 
 /* --- exchanges ------------------------------------------------------------------------------------------------------------ */

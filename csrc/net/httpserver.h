@@ -5,13 +5,11 @@
 #define CPS_NET_HTTPSERVER_H
 
 #include "base/list.h"
+#include "net/deadlines.h"
 #include "net/httpparser.h"
 #include "net/httpresponse.h"
 #include "net/listener.h"
 #include "net/stream.h"
-
-/* How many kinds of waits connections have; see net/httpconnection.h. */
-enum { CPS_HTTP_WAITS = 5 };
 
 typedef struct CpsHttpServer CpsHttpServer;
 typedef struct CpsHttpConnection CpsHttpConnection; /* net/httpconnection.h */
@@ -55,13 +53,11 @@ struct CpsHttpServer {
     void (*on_change)(CpsHttpServer *server); /* pure C: something was added to received or gone */
     void (*on_closed)(CpsHttpServer *server); /* after cps_http_server_close: the last connection is gone */
     CpsList received;                         /* CpsHttpExchange.user_link: for cps_http_next */
-    CpsList gone;        /* CpsHttpExchange.user_link: held ones whose clients have gone, for cps_http_next_gone */
-    CpsList connections; /* CpsHttpConnection.link */
-    CpsList waiting[CPS_HTTP_WAITS]; /* CpsHttpConnection.wait_link by CpsHttpWait, the earliest deadline first */
-    uv_timer_t timer;                /* the earliest deadline */
-    uint64_t timer_due;              /* uv_now when it fires */
+    CpsList gone;           /* CpsHttpExchange.user_link: held ones whose clients have gone, for cps_http_next_gone */
+    CpsList connections;    /* CpsHttpConnection.link */
+    CpsDeadlines deadlines; /* CpsHttpConnection.wait, by CpsHttpWait */
     uint32_t connection_count;
-    uint32_t open_handles; /* of listener and timer */
+    uint32_t open_handles; /* of listener and deadlines */
     bool listening;
     bool ending; /* no new requests; connections end when they have nothing to answer */
 };

@@ -375,6 +375,19 @@ cps_stream_accept(CpsStream *stream, const CpsStreamOps *ops, CpsListener *liste
     return 0;
 }
 
+int
+cps_stream_start_tls(CpsStream *stream, CpsTlsContext *tls)
+{
+    if (!cps_stream_is_open(stream) || stream->finishing) {
+        return UV_EPIPE;
+    }
+    if (cps_stream_tls_init(stream, tls) < 0) {
+        return UV_ENOMEM;
+    }
+    cps_stream_watch(stream);
+    return 0;
+}
+
 void
 cps_stream_release(CpsStream *stream)
 {

@@ -66,6 +66,10 @@ struct CpsStream {
 int cps_stream_accept(CpsStream *stream, const CpsStreamOps *ops, CpsListener *listener, CpsTlsContext *tls,
                       bool *closes);
 
+/* Go on with TLS on a stream that was plain, once everything that was written is sent (`unsent` is 0): what comes from now on is a handshake,
+ * and what it protects. Returns 0, or a libuv code. */
+int cps_stream_start_tls(CpsStream *stream, CpsTlsContext *tls);
+
 /* Have bytes come, or not for now. Bytes that TLS has decoded already wait in the stream meanwhile. A stream with reading off does not
  * notice that its peer goes away. */
 void cps_stream_read(CpsStream *stream, bool on);

@@ -147,18 +147,6 @@ load_key(SSL_CTX *ssl, const char *path, const char *certfile, char *error, size
     return 0;
 }
 
-static int
-on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length, const unsigned char *offered,
-        unsigned int offered_length, void *unused)
-{
-    static const unsigned char ours[] = "\x08http/1.1\x08http/1.0";
-    unsigned char *protocol;
-    int outcome = SSL_select_next_proto(&protocol, chosen_length, ours, sizeof(ours) - 1, offered, offered_length);
-
-    *chosen = protocol;
-    return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
 static SSL_CTX *
 server_ssl_new(void)
 {
@@ -173,7 +161,6 @@ server_ssl_new(void)
     SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* tickets do without */
-    SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
     return ssl;
 }
 
@@ -196,6 +183,24 @@ cps_tls_context_new(const char *certfile, const char *keyfile, char *error, size
         return NULL;
     }
     return context;
+}
+
+static int
+on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length, const unsigned char *offered,
+        unsigned int offered_length, void *unused)
+{
+    static const unsigned char ours[] = "\x08http/1.1\x08http/1.0";
+    unsigned char *protocol;
+    int outcome = SSL_select_next_proto(&protocol, chosen_length, ours, sizeof(ours) - 1, offered, offered_length);
+
+    *chosen = protocol;
+    return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+void
+cps_tls_context_choose_http(CpsTlsContext *context)
+{
+    SSL_CTX_set_alpn_select_cb(context->ssl, on_alpn, NULL);
 }
 
 CpsTlsContext *

@@ -11,10 +11,13 @@
 typedef struct CpsTlsContext CpsTlsContext;
 
 /* A server's context: certificate chain and private key, PEM, perhaps in one file; TLS 1.2+; session tickets, so that nothing is kept for
- * clients that may come again. ALPN chooses "http/1.1", or else "http/1.0"; a client that offers only others is refused (RFC 7301, 3.2),
- * one without ALPN is served. Reads files: call it without the GIL. A key with a passphrase is refused, none is asked for. New; or NULL,
+ * clients that may come again. Reads files: call it without the GIL. A key with a passphrase is refused, none is asked for. New; or NULL,
  * and `error` has a message that names the file and what is wrong with it. */
 CpsTlsContext *cps_tls_context_new(const char *certfile, const char *keyfile, char *error, size_t error_size);
+
+/* Before the first session. ALPN chooses "http/1.1", or else "http/1.0"; a client that offers only others is refused (RFC 7301, 3.2), one
+ * without ALPN is served. Without this call what a client offers is ignored. */
+void cps_tls_context_choose_http(CpsTlsContext *context);
 
 /* Counted, in any thread: sessions hold it, too. */
 CpsTlsContext *cps_tls_context_ref(CpsTlsContext *context);

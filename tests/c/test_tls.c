@@ -524,6 +524,18 @@ alpn_client(Server *server)
     client_free(&client);
 }
 
+/* As for protocols that have no name there. */
+static void
+test_what_alpn_offers_is_ignored_unless_asked_for(void)
+{
+    Server server = {.ops = &closing_ops, .client = alpn_client};
+
+    offer = "\x02h2";
+    chosen = "";
+    run(&server);
+    assert(server.closed == 1);
+}
+
 static void
 test_alpn(void)
 {
@@ -537,6 +549,7 @@ test_alpn(void)
         {"\x02h2\x08http/2.0", NULL},
     };
 
+    cps_tls_context_choose_http(context);
     for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
         Server server = {.ops = &closing_ops, .client = alpn_client};
 
@@ -965,6 +978,7 @@ main(void)
     test_what_is_not_tls_is_refused();
     test_clients_that_hang_up_within_the_handshake();
     test_renegotiation_is_refused();
+    test_what_alpn_offers_is_ignored_unless_asked_for();
     test_alpn();
     test_sessions_are_resumed();
     test_a_close_notify_is_an_end_in_order_and_its_lack_is_not();

@@ -1,0 +1,125 @@
+#include "actors/serving.h"
+
+#include "actors/actors.h"
+
+#include <sys/resource.h>
+
+/* --- arguments ------------------------------------------------------------------------------------------------------------------- */
+
+int
+cps_take_limit(PyObject *value, const char *name, uint64_t most, uint64_t *limit)
+{
+    Py_ssize_t number = (Py_ssize_t)*limit;
+
+    if (cps_take_size(&number, value) < 0) {
+        return -1;
+    }
+    if (number < 1 || (uint64_t)number > most) {
+        PyErr_Format(PyExc_ValueError, "%s must be from 1 to %llu, not %zd", name, (unsigned long long)most, number);
+        return -1;
+    }
+    *limit = (uint64_t)number;
+    return 0;
+}
+
+int
+cps_take_seconds(PyObject *value, const char *name, double *seconds)
+{
+    enum { MOST = 86400 };
+
+    if (value != NULL) {
+        *seconds = PyFloat_AsDouble(value);
+        if (*seconds == -1.0 && PyErr_Occurred()) {
+            return -1;
+        }
+        if (!(*seconds >= 0.001 && *seconds <= MOST)) {
+            PyErr_Format(PyExc_ValueError, "%s must be from 0.001 to %d seconds, not %R", name, (int)MOST, value);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+cps_take_milliseconds(PyObject *value, const char *name, uint32_t *milliseconds)
+{
+    double seconds = *milliseconds / 1000.0;
+
+    if (cps_take_seconds(value, name, &seconds) < 0) {
+        return -1;
+    }
+    *milliseconds = (uint32_t)(seconds * 1000.0);
+    return 0;
+}
+
+int
+cps_take_limit32(PyObject *value, const char *name, uint32_t *limit)
+{
+    uint64_t number = *limit;
+
+    if (cps_take_limit(value, name, INT32_MAX, &number) < 0) {
+        return -1;
+    }
+    *limit = (uint32_t)number;
+    return 0;
+}
+
+/* --- descriptors and certificates ------------------------------------------------------------------------------------------------ */
+
+void
+cps_raise_descriptor_limit(uint32_t connections)
+{
+    enum { OTHERS = 256 };
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)connections + OTHERS) {
+        limit.rlim_cur = limit.rlim_max < (rlim_t)connections + OTHERS ? limit.rlim_max : (rlim_t)connections + OTHERS;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* The path in an attribute, as the file system has it. New bytes; NULL without an exception for None, else with one. */
+static PyObject *
+path_bytes(PyObject *path)
+{
+    PyObject *bytes;
+
+    if (path == NULL || path == Py_None || !PyUnicode_FSConverter(path, &bytes)) {
+        return NULL;
+    }
+    return bytes;
+}
+
+int
+cps_make_tls(CpsState *state, PyObject *certfile, PyObject *keyfile, CpsTlsContext **context_p)
+{
+    PyObject *cert_path = path_bytes(certfile);
+    PyObject *key_path = PyErr_Occurred() ? NULL : path_bytes(keyfile);
+    char error[512] = "";
+
+    *context_p = NULL;
+    if (!PyErr_Occurred() && cert_path != NULL) {
+        const char *cert = PyBytes_AS_STRING(cert_path), *key = key_path == NULL ? cert : PyBytes_AS_STRING(key_path);
+        CpsTlsContext *context;
+
+        Py_BEGIN_ALLOW_THREADS
+        context = cps_tls_context_new(cert, key, error, sizeof(error));
+        Py_END_ALLOW_THREADS
+        *context_p = context;
+        if (context == NULL) {
+            cps_raise(state, CPS_ACTOR_INIT_FAILURE, "%s", error);
+        }
+    }
+    Py_XDECREF(cert_path);
+    Py_XDECREF(key_path);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+void
+cps_raise_about_listening(const CpsListenAt *at, int code)
+{
+    char what[512];
+
+    snprintf(what, sizeof(what), "listen on %s:%d", at->host, at->port);
+    cps_raise_uv(what, code);
+}

@@ -1,0 +1,28 @@
+/* serving.h: what actors that listen have in common: limits among their arguments, certificates, words for failures. */
+#ifndef CPS_ACTORS_SERVING_H
+#define CPS_ACTORS_SERVING_H
+
+#include "module.h"
+#include "net/listener.h"
+#include "net/tls.h"
+
+#include <stdint.h>
+
+/* Arguments that were given (not NULL), for limits that hold the defaults. Each returns 0, or -1 with an exception set that names the
+ * argument. */
+int cps_take_limit(PyObject *value, const char *name, uint64_t most, uint64_t *limit); /* from 1 to `most` */
+int cps_take_limit32(PyObject *value, const char *name, uint32_t *limit);              /* from 1 to INT32_MAX */
+int cps_take_seconds(PyObject *value, const char *name, double *seconds);              /* from a millisecond to a day */
+int cps_take_milliseconds(PyObject *value, const char *name, uint32_t *milliseconds);  /* the same, given in seconds */
+
+/* Raise the soft limit of descriptors, as far as that goes: each connection needs one. */
+void cps_raise_descriptor_limit(uint32_t connections);
+
+/* A TLS context of the certificate and key at those paths (str, bytes or PathLike; None for the key: the certificate's file has it):
+ * *context_p is NULL when `certfile` is None. Returns 0, or -1 with an exception set (ActorInitFailure). */
+int cps_make_tls(CpsState *state, PyObject *certfile, PyObject *keyfile, CpsTlsContext **context_p);
+
+/* Set OSError for a libuv code of cps_listener_open. */
+void cps_raise_about_listening(const CpsListenAt *at, int code);
+
+#endif
