@@ -124,6 +124,17 @@ check_host(CpsHttpRequest *request)
     return NOT_REFUSED;
 }
 
+/* RFC 9110, 8.3: it has one value. Whoever looks at the other one of two takes the body for something else. */
+static CpsHttpRefusal
+check_content_type(const CpsHttpRequest *request)
+{
+    int32_t index = request->known[CPS_FIELD_CONTENT_TYPE];
+
+    return index >= 0 && next_field(request, CPS_FIELD_CONTENT_TYPE, index) >= 0
+               ? (CpsHttpRefusal){400, "two Content-Type headers"}
+               : NOT_REFUSED;
+}
+
 /* RFC 9112, 6.1 and 6.3: anything but a single "chunked" could hide where the request ends. */
 static CpsHttpRefusal
 check_transfer_encoding(CpsHttpRequest *request)
@@ -198,6 +209,9 @@ cps_http_check_head(CpsHttpRequest *request, bool chunked)
     }
     if (refusal.status == 0 && request->chunked != chunked) {
         refusal = (CpsHttpRefusal){400, "malformed Transfer-Encoding"};
+    }
+    if (refusal.status == 0) {
+        refusal = check_content_type(request);
     }
     if (refusal.status == 0) {
         refusal = check_expect(request);

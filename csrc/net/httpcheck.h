@@ -1,4 +1,5 @@
-/* httpcheck.h: what the headers of a request say about itself: Host, Transfer-Encoding, Connection, Expect. Plain C. */
+/* httpcheck.h: what the headers of a request say about itself: Host, Transfer-Encoding, Content-Type, Connection,
+ * Expect. Plain C. */
 #ifndef CPS_NET_HTTPCHECK_H
 #define CPS_NET_HTTPCHECK_H
 

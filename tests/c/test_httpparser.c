@@ -478,6 +478,14 @@ test_pipelines(void)
 }
 
 static void
+test_content_types(void)
+{
+    CHECK_ALL(CASE(HEAD_OF("Content-Type: a/b, c/d\r\n"), NO_BODY), CASE(HEAD_OF("Content-Type:\r\n"), NO_BODY),
+              CASE(HEAD_OF("Content-Type: a/b\r\nContent-Type: a/b\r\n"), "400 two Content-Type headers"),
+              CASE(HEAD_OF("Content-Type:\r\nX: y\r\ncontent-type: a/b\r\n"), "400 two Content-Type headers"), );
+}
+
+static void
 test_expectations(void)
 {
     CHECK_ALL(
@@ -592,6 +600,7 @@ main(void)
     test_trailers();
     test_connections();
     test_pipelines();
+    test_content_types();
     test_expectations();
     test_the_sum_of_chunk_extensions_is_bounded();
     test_small_chunks_are_not_refused();
