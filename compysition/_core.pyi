@@ -962,6 +962,7 @@ class HTTPServer(Actor):
         max_head: int = 32768,
         max_headers: int = 100,
         max_body: int = 16777216,
+        max_body_total: int = 268435456,
         head_timeout: float = 10.0,
         body_timeout: float = 30.0,
         idle_timeout: float = 75.0,

@@ -257,6 +257,9 @@ cps_serving_send(CpsServing *self, PyObject *event, PyObject *queue)
     if (cps_responder_add(server, exchange, event, self->accept) < 0) {
         return -1;
     }
+    if (self->fiber == NULL) { /* else the callback may still look at it */
+        cps_buffer_free(&exchange->request->body);
+    }
     if (cps_actor_send_to(&server->base, event, &queue, 1) < 0) {
         responder = exchange->user; /* NULL when another has answered meanwhile */
         if (responder != NULL) {

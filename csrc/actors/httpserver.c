@@ -1,10 +1,9 @@
 /* HTTPServer: requests come in as events, and events that come back are the responses. */
+#include "actors/httpport.h"
 #include "actors/httpserving.h"
-#include "actors/serving.h"
 
 #include "event/event.h"
 #include "loop/worker.h"
-#include "net/tls.h"
 
 #include <unistd.h>
 
@@ -12,88 +11,6 @@ static CpsHTTPServer *
 server_of(CpsActor *actor)
 {
     return (CpsHTTPServer *)actor;
-}
-
-/* --- the listening part -------------------------------------------------------------------------------------------------------- */
-
-struct CpsHttpPort {
-    CpsHttpServer http;
-    CpsHttpServerLimits limits;
-    CpsCompletion completion; /* there is something for the actor to look at */
-    CpsRuntime *rt;           /* borrowed: it lives longer than its handles */
-    CpsHTTPServer *actor;     /* borrowed; NULL once it does not want to hear more */
-    bool noted;               /* the completion is on its way */
-    bool closed;
-};
-
-/* The three that run within uv_run. */
-static void
-port_note(CpsHttpPort *port)
-{
-    if (!port->noted) {
-        port->noted = true;
-        cps_complete(port->rt, &port->completion);
-    }
-}
-
-static void
-port_on_change(CpsHttpServer *http)
-{
-    CpsHttpPort *port = CPS_CONTAINER(http, CpsHttpPort, http);
-
-    if (port->actor != NULL) {
-        port_note(port);
-    }
-}
-
-static void
-port_on_closed(CpsHttpServer *http)
-{
-    CpsHttpPort *port = CPS_CONTAINER(http, CpsHttpPort, http);
-
-    port->closed = true;
-    if (!port->noted) {
-        free(port);
-    }
-}
-
-static void
-port_done(CpsCompletion *completion, CpsRuntime *Py_UNUSED(rt))
-{
-    CpsHttpPort *port = CPS_CONTAINER(completion, CpsHttpPort, completion);
-
-    port->noted = false;
-    if (port->closed) {
-        free(port);
-    }
-    else if (port->actor != NULL) {
-        cps_httpserver_schedule(port->actor);
-    }
-}
-
-static CpsHttpPort *
-port_new(CpsHTTPServer *self, CpsRuntime *rt)
-{
-    CpsHttpPort *port = calloc(1, sizeof(*port));
-
-    if (port == NULL) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    port->limits = self->limits;
-    port->completion.done = port_done;
-    port->rt = rt;
-    port->http.on_change = port_on_change;
-    port->http.on_closed = port_on_closed;
-    return port;
-}
-
-/* Close all of it. Loop thread only. */
-static void
-port_close(CpsHttpPort *port)
-{
-    port->actor = NULL;
-    cps_http_server_close(&port->http);
 }
 
 /* --- requests and answers, in a worker ------------------------------------------------------------------------------------------ */
@@ -147,7 +64,7 @@ server_let_go(CpsHTTPServer *self)
 {
     cps_timer_cancel(&self->timer);
     if (self->listening != NULL && !self->listening->rt->abandoned) {
-        port_close(self->listening);
+        cps_httpport_close(self->listening);
     }
     self->listening = NULL;
     if (self->any_port && self->reserved < 0) {
@@ -251,37 +168,6 @@ cps_httpserver_stop_source(CpsActor *actor)
     }
 }
 
-/* Several processes are going to serve: they share the port, which is known before they begin. */
-int
-cps_httpserver_share(CpsActor *actor)
-{
-    CpsHTTPServer *self = server_of(actor);
-    CpsListenAt at = {.host = PyUnicode_AsUTF8(self->address), .port = self->any_port ? 0 : self->port};
-    int fd, port;
-
-    if (at.host == NULL) {
-        return -1;
-    }
-    if (strncmp(at.host, "unix:", 5) == 0) {
-        cps_raise(actor->state, CPS_SETUP_ERROR, "several processes cannot share the Unix socket of '%S'", actor->name);
-        return -1;
-    }
-    Py_BEGIN_ALLOW_THREADS
-    fd = cps_listener_reserve(&at, &port);
-    Py_END_ALLOW_THREADS
-    if (fd < 0) {
-        cps_raise_about_listening(&at, fd);
-        return -1;
-    }
-    if (self->reserved >= 0) {
-        close(self->reserved); /* of an earlier run */
-    }
-    self->reserved = fd;
-    self->port = port;
-    self->share_port = true;
-    return 0;
-}
-
 static const CpsHTTPServerOps server_ops = {
     .actor = CPS_HTTPSERVER_ACTOR_OPS,
     .serve = cps_serving_by_routes,
@@ -315,54 +201,6 @@ server_format_response_data(PyObject *op, PyObject *event)
 }
 
 /* --- life ---------------------------------------------------------------------------------------------------------------------- */
-
-/* Returns 0, or -1 with an exception set; the context is taken. */
-static int
-listen_on(CpsHTTPServer *self, CpsRuntime *rt, CpsTlsContext *context)
-{
-    enum { BACKLOG = 1024 };
-    CpsListenAt at = {.host = PyUnicode_AsUTF8(self->address),
-                      .port = self->port,
-                      .backlog = BACKLOG,
-                      .share_port = self->share_port};
-    CpsHttpPort *port = at.host == NULL ? NULL : port_new(self, rt);
-    int code;
-
-    if (port == NULL) {
-        cps_tls_context_unref(context);
-        return -1;
-    }
-    Py_BEGIN_ALLOW_THREADS
-    code = cps_http_server_open(&port->http, &rt->loop, &at, context, &port->limits);
-    Py_END_ALLOW_THREADS
-    if (code < 0) {
-        cps_raise_about_listening(&at, code);
-        return -1;
-    }
-    port->actor = self;
-    self->listening = port;
-    if (self->port == 0) {
-        self->port = cps_listener_port(&port->http.listener);
-    }
-    return 0;
-}
-
-/* Returns 0, or -1 with an exception set. */
-static int
-server_listen(CpsHTTPServer *self)
-{
-    CpsRuntime *rt = cps_runtime_get(self->base.state);
-    CpsTlsContext *context = NULL;
-
-    cps_raise_descriptor_limit(self->limits.connections);
-    if (rt == NULL || cps_make_tls(self->base.state, self->certfile, self->keyfile, &context) < 0) {
-        return -1;
-    }
-    if (context != NULL) {
-        cps_tls_context_choose_http(context);
-    }
-    return listen_on(self, rt, context);
-}
 
 /* The content types that routes take which do not name their own: those of a subclass count. Returns 0, or -1 with an exception set. */
 static int
@@ -416,7 +254,7 @@ server_pre_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (cps_log_enabled(self->base.logger, CPS_LOG_DEBUG)) {
         cps_routes_visit(self->routes, log_route, self);
     }
-    if (server_read_content_types(self) < 0 || (!self->no_port && server_listen(self) < 0)) {
+    if (server_read_content_types(self) < 0 || (!self->no_port && cps_httpport_open(self) < 0)) {
         return NULL;
     }
     self->environ = cps_http_environ_base_new(state, self->address, self->port, self->certfile != Py_None);
@@ -548,145 +386,6 @@ static PyMemberDef server_members[] = {
 
 /* --- construction ---------------------------------------------------------------------------------------------------------------- */
 
-enum {
-    NAME,
-    ADDRESS,
-    PORT,
-    KEYFILE,
-    CERTFILE,
-    ROUTES_CONFIG,
-    TIMEOUT,
-    MAX_CONNECTIONS,
-    MAX_PIPELINED,
-    MAX_TARGET,
-    MAX_HEAD,
-    MAX_HEADERS,
-    MAX_BODY,
-    HEAD_TIMEOUT,
-    BODY_TIMEOUT,
-    IDLE_TIMEOUT,
-    WRITE_TIMEOUT,
-    SHARE_PORT,
-    PARAMETERS
-};
-
-static const char *const parameter_names[PARAMETERS] = {
-    "name",     "address",         "port",          "keyfile",      "certfile",      "routes_config",
-    "timeout",  "max_connections", "max_pipelined", "max_target",   "max_head",      "max_headers",
-    "max_body", "head_timeout",    "body_timeout",  "idle_timeout", "write_timeout", "share_port",
-};
-
-static const CpsHttpServerLimits default_limits = {
-    .request = {.target_bytes = 8192, .head_bytes = 32768, .fields = 100, .body_bytes = 16 << 20},
-    .connections = 10000,
-    .pipelined = 16,
-    .head_ms = 10000,
-    .body_ms = 30000,
-    .idle_ms = 75000,
-    .write_ms = 30000,
-    .ended_ms = 3000,
-    .unsent_bytes = 1 << 20,
-};
-
-static int
-server_take_limits(CpsHTTPServer *self, PyObject *const *values)
-{
-    CpsHttpServerLimits *limits = &self->limits;
-    const char *const *names = parameter_names;
-
-    *limits = default_limits;
-    self->timeout = 30;
-    return cps_take_seconds(values[TIMEOUT], names[TIMEOUT], &self->timeout) < 0 ||
-                   cps_take_limit32(values[MAX_CONNECTIONS], names[MAX_CONNECTIONS], &limits->connections) < 0 ||
-                   cps_take_limit32(values[MAX_PIPELINED], names[MAX_PIPELINED], &limits->pipelined) < 0 ||
-                   cps_take_limit32(values[MAX_TARGET], names[MAX_TARGET], &limits->request.target_bytes) < 0 ||
-                   cps_take_limit32(values[MAX_HEAD], names[MAX_HEAD], &limits->request.head_bytes) < 0 ||
-                   cps_take_limit32(values[MAX_HEADERS], names[MAX_HEADERS], &limits->request.fields) < 0 ||
-                   cps_take_limit(values[MAX_BODY], names[MAX_BODY], INT32_MAX, &limits->request.body_bytes) < 0 ||
-                   cps_take_milliseconds(values[HEAD_TIMEOUT], names[HEAD_TIMEOUT], &limits->head_ms) < 0 ||
-                   cps_take_milliseconds(values[BODY_TIMEOUT], names[BODY_TIMEOUT], &limits->body_ms) < 0 ||
-                   cps_take_milliseconds(values[IDLE_TIMEOUT], names[IDLE_TIMEOUT], &limits->idle_ms) < 0 ||
-                   cps_take_milliseconds(values[WRITE_TIMEOUT], names[WRITE_TIMEOUT], &limits->write_ms) < 0
-               ? -1
-               : 0;
-}
-
-/* Returns 0, or -1 with an exception set. */
-static int
-server_take_address(CpsHTTPServer *self, PyObject *const *values)
-{
-    Py_ssize_t port = 8080;
-    PyObject *address = values[ADDRESS] == NULL ? PyUnicode_FromString("0.0.0.0") : Py_NewRef(values[ADDRESS]);
-
-    if (address == NULL || cps_take_size(&port, values[PORT]) < 0) {
-        Py_XDECREF(address);
-        return -1;
-    }
-    Py_XSETREF(self->address, address);
-    if (!PyUnicode_Check(address)) {
-        PyErr_Format(PyExc_TypeError, "address must be str, not %s", Py_TYPE(address)->tp_name);
-        return -1;
-    }
-    if (port < 0 || port > 65535) {
-        PyErr_Format(PyExc_ValueError, "port must be from 0 to 65535, not %zd", port);
-        return -1;
-    }
-    self->port = (int)port;
-    self->any_port = port == 0;
-    cps_take_object(&self->keyfile, values[KEYFILE] == NULL ? Py_None : values[KEYFILE]);
-    cps_take_object(&self->certfile, values[CERTFILE] == NULL ? Py_None : values[CERTFILE]);
-    if (self->keyfile != Py_None && self->certfile == Py_None) {
-        PyErr_SetString(PyExc_ValueError, "a keyfile needs a certfile");
-        return -1;
-    }
-    return cps_take_flag(&self->share_port, values[SHARE_PORT]);
-}
-
-/* Without a config, that of the class. Returns 0, or -1 with an exception set. */
-static int
-server_configure_routes(CpsHTTPServer *self, PyObject *config)
-{
-    PyObject *by_default;
-    int status;
-
-    if (config != NULL && config != Py_None) {
-        return cps_routes_configure(self->routes, config);
-    }
-    if (PyObject_GetOptionalAttr((PyObject *)self, self->base.state->names.DEFAULT_ROUTE, &by_default) < 0) {
-        return -1;
-    }
-    status = cps_routes_configure(self->routes, by_default == NULL ? Py_None : by_default);
-    Py_XDECREF(by_default);
-    return status;
-}
-
-static int
-server_configure(CpsHTTPServer *self, const CpsHTTPServerOps *ops, PyObject *const *values, PyObject *args,
-                 PyObject *kwargs)
-{
-    if (cps_actor_init(&self->base, &ops->actor, args, kwargs) < 0 || cps_actor_set_shape(&self->base, "cloud") < 0 ||
-        server_take_limits(self, values) < 0 || server_take_address(self, values) < 0) {
-        return -1;
-    }
-    return server_configure_routes(self, values[ROUTES_CONFIG]);
-}
-
-int
-cps_httpserver_init(PyObject *op, const CpsHTTPServerOps *ops, PyObject *args, PyObject *kwargs)
-{
-    PyObject *values[PARAMETERS] = {NULL}; /* borrowed */
-    PyObject *rest_args, *rest_kwargs;
-    int status;
-
-    if (cps_bind("HTTPServer", args, kwargs, parameter_names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
-        return -1;
-    }
-    status = server_configure((CpsHTTPServer *)op, ops, values, rest_args, rest_kwargs);
-    Py_DECREF(rest_args);
-    Py_DECREF(rest_kwargs);
-    return status;
-}
-
 static int
 server_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
@@ -800,8 +499,8 @@ PyDoc_STRVAR(
     "HTTPServer(name, address='0.0.0.0', port=8080, keyfile=None, certfile=None, routes_config=None, *args, "
     "timeout=30.0,\n"
     "           max_connections=10000, max_pipelined=16, max_target=8192, max_head=32768, max_headers=100,\n"
-    "           max_body=16777216, head_timeout=10.0, body_timeout=30.0, idle_timeout=75.0, write_timeout=30.0,\n"
-    "           share_port=False, **kwargs)\n--\n\n"
+    "           max_body=16777216, max_body_total=268435456, head_timeout=10.0, body_timeout=30.0,\n"
+    "           idle_timeout=75.0, write_timeout=30.0, share_port=False, **kwargs)\n--\n\n"
     "Serve HTTP/1.1 (RFC 9110, RFC 9112): a request becomes an event, and the event with the same id that comes back "
     "is the\n"
     "response.\n\n"
@@ -812,7 +511,9 @@ PyDoc_STRVAR(
     "file may hold the key, too. routes_config: JSON text or a dict {'routes': [...]}; by default POST /<queue>.\n"
     "timeout: seconds until a request that was not answered is answered 504. The other limits: connections (more are\n"
     "answered 503), unanswered requests of one connection, bytes of the target (414), bytes of the head and how many\n"
-    "headers (431), bytes of the body (413); seconds from the first byte to the end of a head, without any byte of a "
+    "headers (431), bytes of the body (413), and of all bodies of unanswered requests together, at least max_body "
+    "(503);\n"
+    "seconds from the first byte to the end of a head, without any byte of a "
     "body,\n"
     "between requests, and without the client taking any of its response. share_port: other processes listen on the "
     "same\n"

@@ -1,5 +1,5 @@
-/* httpserver.h: the actor HTTPServer. Its type and life are in httpserver.c; requests become events in httprequests.c, events become
- * responses in httpresponses.c; who waits for what is in httpresponders.c. */
+/* httpserver.h: the actor HTTPServer. Its type and life are in httpserver.c, its arguments in httpoptions.c, what listens in httpport.c;
+ * requests become events in httprequests.c, events become responses in httpresponses.c; who waits for what is in httpresponders.c. */
 #ifndef CPS_ACTORS_HTTPSERVER_H
 #define CPS_ACTORS_HTTPSERVER_H
 
@@ -28,8 +28,7 @@ typedef struct {
     uint64_t deadline_ns;
 } CpsResponder;
 
-/* The listening part, which lives until libuv has closed its handles. */
-typedef struct CpsHttpPort CpsHttpPort;
+typedef struct CpsHttpPort CpsHttpPort; /* actors/httpport.h */
 
 typedef struct {
     CpsActorOps actor; /* first: an actor's ops pointer is a CpsHTTPServerOps * */

@@ -36,6 +36,15 @@ void cps_deadlines_close(CpsDeadlines *self, uv_close_cb on_closed);
 /* Wait, from now on: for this and no longer for anything else. `ms` is the same for all waits of the kind. */
 void cps_deadline_set(CpsDeadlines *self, CpsDeadline *deadline, int kind, uint32_t ms);
 
+/* The one that has waited for that the longest, or NULL. */
+static inline CpsDeadline *
+cps_deadlines_first(const CpsDeadlines *self, int kind)
+{
+    CpsLink *link = cps_list_first(&self->waiting[kind]);
+
+    return link == NULL ? NULL : CPS_CONTAINER(link, CpsDeadline, link);
+}
+
 /* Wait no longer; safe when nothing is waited for. */
 static inline void
 cps_deadline_clear(CpsDeadline *deadline)

@@ -38,6 +38,7 @@ connection_lose_exchange(CpsHttpConnection *self, CpsHttpExchange *exchange)
 
     exchange->connection = NULL;
     self->exchange_count--;
+    server->body_bytes -= exchange->body_bytes;
     if (exchange->held) {
         cps_list_append(&server->gone, &exchange->user_link);
         server->on_change(server);
@@ -166,6 +167,7 @@ connection_take_response(CpsHttpConnection *self, CpsHttpExchange *exchange, Cps
     }
     self->held_back -= exchange->held_back ? 1 : 0;
     self->exchange_count--;
+    self->server->body_bytes -= exchange->body_bytes;
     cps_http_exchange_free(exchange);
     return !last;
 }
@@ -241,6 +243,15 @@ cps_http_connection_flush(CpsHttpConnection *self)
     connection_go_on(self);
 }
 
+/* The request that is being read will not be served. */
+static void
+connection_drop_request(CpsHttpConnection *self)
+{
+    self->server->body_bytes -= self->body_bytes;
+    self->body_bytes = 0;
+    cps_http_parser_free(&self->parser);
+}
+
 /* Answer by the server itself: no more requests come from here. `field` as for a page. */
 static void
 connection_refuse(CpsHttpConnection *self, int code, const char *reason, const char *field)
@@ -248,6 +259,7 @@ connection_refuse(CpsHttpConnection *self, int code, const char *reason, const c
     CpsHttpExchange *exchange = connection_add_exchange(self);
 
     self->over = true;
+    connection_drop_request(self);
     if (exchange == NULL) {
         cps_http_connection_close(self);
         return;
@@ -271,6 +283,8 @@ connection_take_request(CpsHttpConnection *self)
         return;
     }
     exchange->request = request;
+    exchange->body_bytes = request->body.length;
+    self->body_bytes = 0; /* the exchange's now */
     exchange->close = !request->keep_alive || server->ending;
     self->over = exchange->close;
     self->owes_continue = false; /* its body came without */
@@ -317,18 +331,40 @@ connection_is_slow(CpsHttpConnection *self)
            self->server->limits->body_ms + self->parser.request->body.length * 1000 / BODY_BYTES_PER_SECOND;
 }
 
+/* Take note of how much of a body has come. */
+static void
+connection_count_body(CpsHttpConnection *self)
+{
+    size_t before = self->body_bytes;
+
+    if (!self->parser.in_body) {
+        return;
+    }
+    self->body_bytes = self->parser.request->body.length;
+    self->server->body_bytes += self->body_bytes - before;
+    if (self->body_bytes > before && !cps_http_make_room(self->server)) {
+        cps_http_connection_refuse_body(self);
+    }
+}
+
 static void
 connection_feed(CpsHttpConnection *self, const char *bytes, size_t length)
 {
     size_t used;
 
     self->parsing = true;
+    if (cps_deadline_is(&self->wait, CPS_HTTP_WAIT_BODY)) {
+        cps_deadline_clear(&self->wait); /* it begins anew with each piece */
+    }
     while (length > 0 && !self->over && connection_has_room(self)) {
         CpsHttpOutcome outcome = cps_http_feed(&self->parser, bytes, length, &used);
 
         bytes += used;
         length -= used;
-        connection_handle(self, outcome);
+        connection_count_body(self);
+        if (!self->over) {
+            connection_handle(self, outcome);
+        }
     }
     if (!self->over && connection_is_slow(self)) {
         connection_refuse(self, 408, "The body comes too slowly", NULL);
@@ -338,9 +374,6 @@ connection_feed(CpsHttpConnection *self, const char *bytes, size_t length)
     }
     self->parsing = false;
     if (!self->stream.closing) {
-        if (self->parser.in_body && cps_deadline_is(&self->wait, CPS_HTTP_WAIT_BODY)) {
-            cps_deadline_clear(&self->wait); /* it begins anew with each piece */
-        }
         connection_go_on(self);
     }
 }
@@ -409,7 +442,7 @@ connection_on_closed(CpsStream *stream)
     if (cps_link_listed(&self->link)) { /* else it was never one of the server's */
         cps_http_server_forget(self->server, self);
     }
-    cps_http_parser_free(&self->parser);
+    connection_drop_request(self);
     cps_buffer_free(&self->backlog);
     free(self);
 }
@@ -461,6 +494,12 @@ cps_http_connection_begin(CpsHttpConnection *self)
     else {
         connection_go_on(self);
     }
+}
+
+void
+cps_http_connection_refuse_body(CpsHttpConnection *self)
+{
+    connection_refuse(self, 503, "Too many bodies at once", "Retry-After: 1");
 }
 
 void

@@ -24,6 +24,7 @@ struct CpsHttpConnection {
     CpsList exchanges;   /* CpsHttpExchange.link, in the order of the requests */
     CpsBuffer backlog;   /* what was read and cannot be parsed yet */
     uint64_t body_start; /* when the body began to come, by uv_now */
+    size_t body_bytes;   /* of it that count in CpsHttpServer.body_bytes */
     uint32_t exchange_count;
     uint32_t held_back;   /* exchanges that wait for room */
     size_t unsent_before; /* bytes, when the wait for the client began */
@@ -50,6 +51,9 @@ void cps_http_connection_close(CpsHttpConnection *self);
 /* Its deadline has passed. */
 void cps_http_connection_expire(CpsHttpConnection *self);
 
+/* Too many bodies are in memory, of which its own is incomplete: break it off. */
+void cps_http_connection_refuse_body(CpsHttpConnection *self);
+
 /* Send what is answered, in order, and go on reading when there is room. */
 void cps_http_connection_flush(CpsHttpConnection *self);
 
@@ -61,6 +65,10 @@ void cps_http_exchange_free(CpsHttpExchange *exchange);
 
 /* Have it wait, from now. (httpserver.c) */
 void cps_http_wait(CpsHttpConnection *connection, CpsHttpWait wait);
+
+/* A body has grown. While all of them have too many bytes, those are broken off that have stood still the longest. Returns whether there
+ * is room now: else complete requests have taken it. (httpserver.c) */
+bool cps_http_make_room(CpsHttpServer *server);
 
 /* It is closed: forget it. (httpserver.c) */
 void cps_http_server_forget(CpsHttpServer *server, CpsHttpConnection *connection);

@@ -69,6 +69,23 @@ cps_http_wait(CpsHttpConnection *connection, CpsHttpWait wait)
     cps_deadline_set(&server->deadlines, &connection->wait, wait, server_wait_ms(server->limits, wait));
 }
 
+/* --- memory --------------------------------------------------------------------------------------------------------------- */
+
+bool
+cps_http_make_room(CpsHttpServer *server)
+{
+    CpsDeadline *first;
+
+    while (server->body_bytes > server->limits->body_bytes) {
+        first = cps_deadlines_first(&server->deadlines, CPS_HTTP_WAIT_BODY);
+        if (first == NULL) {
+            return false;
+        }
+        cps_http_connection_refuse_body(CPS_CONTAINER(first, CpsHttpConnection, wait));
+    }
+    return true;
+}
+
 /* --- listening ------------------------------------------------------------------------------------------------------------ */
 
 static void

@@ -25,6 +25,7 @@ typedef struct {
     uint32_t write_ms;     /* how long a client may take nothing of a response that waits for it */
     uint32_t ended_ms;     /* how long a client that has ended its side gets answers: it may have gone */
     uint64_t unsent_bytes; /* of responses that a connection does not take: it is not read meanwhile */
+    uint64_t body_bytes;   /* of all requests that are not answered yet: see cps_http_make_room */
 } CpsHttpServerLimits;
 
 /* A request and its answer. In order in its connection until it is sent; the user holds it from cps_http_next to cps_http_answer. */
@@ -39,6 +40,7 @@ typedef struct CpsHttpExchange {
     void *target;         /* its own */
     void *user;           /* the user's own; NULL at first */
     uint64_t received_ns; /* uv_hrtime */
+    size_t body_bytes;    /* that count in CpsHttpServer.body_bytes, also when the body itself is not needed any more */
     bool held;            /* by the user */
     bool answered;
     bool held_back; /* see cps_http_hold_back */
@@ -56,6 +58,7 @@ struct CpsHttpServer {
     CpsList gone;           /* CpsHttpExchange.user_link: held ones whose clients have gone, for cps_http_next_gone */
     CpsList connections;    /* CpsHttpConnection.link */
     CpsDeadlines deadlines; /* CpsHttpConnection.wait, by CpsHttpWait */
+    uint64_t body_bytes;    /* of requests that are not answered yet, complete or not */
     uint32_t connection_count;
     uint32_t open_handles; /* of listener and deadlines */
     bool listening;

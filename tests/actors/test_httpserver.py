@@ -2,6 +2,7 @@
 
 import json
 import re
+import select
 import socket
 import threading
 import time
@@ -589,6 +590,63 @@ def test_a_client_that_does_not_read_is_closed():
         wait_until(lambda: server.http.connections == 0)
 
 
+# ---- bodies in all ----
+
+
+def send_body(server, name, count, length=1000):
+    """Send the head of a POST and `count` bytes of a body of `length`; return the socket."""
+    client = server.connect()
+    head = f"POST /{name} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n"
+    client.sendall(head.encode() + b"x" * count)
+    return client
+
+
+def test_of_too_many_bodies_the_one_that_stands_still_is_broken_off():
+    with serving(Forward("echo"), max_body=1000, max_body_total=2500) as server:
+        still = send_body(server, "echo", 999)
+        moving = send_body(server, "echo", 998)
+        wait_until(lambda: server.http.connections == 2)
+        moving.sendall(b"x")
+        last = send_body(server, "echo", 999)
+        answer = read_all(still)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nRetry-After: 1\r\n" in answer
+        for client in (moving, last):
+            client.sendall(b"x")
+            assert read_until(client, b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        for client in (still, moving, last):
+            client.close()
+
+
+def test_bodies_of_requests_that_wait_count_until_they_are_answered():
+    with serving(Swallow("x"), Forward("echo"), max_body=1000, max_body_total=2500) as server:
+        waiting = [send_body(server, "x", 1000) for _ in range(2)]
+        wait_until(lambda: len(server.http.responders) == 2)
+        with send_body(server, "echo", 1000) as client:
+            assert read_all(client).startswith(b"HTTP/1.1 503 ")
+        plain = {"Content-Type": "text/plain"}
+        assert server.request("POST", "/echo", "x" * 400, plain)[0] == 200  # there is room for that
+        for client in waiting:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            client.close()
+        wait_until(lambda: not server.http.responders)
+        for _ in range(10):
+            assert server.request("POST", "/echo", "x" * 1000, plain)[0] == 200
+
+
+def test_chunked_bodies_count_as_they_come():
+    with serving(Forward("echo"), max_body=1000, max_body_total=1000) as server:
+        head = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        with server.connect() as first, server.connect() as second:
+            first.sendall(head + b"200\r\n" + b"1" * 0x200)
+            second.sendall(head + b"200\r\n" + b"1" * 0x200)
+            (broken_off,) = select.select([first, second], [], [], 5)[0]
+            assert read_all(broken_off).startswith(b"HTTP/1.1 503 ")
+            other = second if broken_off is first else first
+            other.sendall(b"\r\n0\r\n\r\n")
+            assert read_until(other, b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
 # ---- stop ----
 
 
@@ -642,6 +700,7 @@ def test_a_port_that_is_taken_stops_the_start():
         {"timeout": 0},
         {"max_connections": 0},
         {"max_body": -1},
+        {"max_body": 1000, "max_body_total": 999},
         {"keyfile": "k.pem"},
     ],
 )

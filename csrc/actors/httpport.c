@@ -1,0 +1,159 @@
+/* See httpport.h. */
+#include "actors/httpport.h"
+
+#include "actors/httpserving.h"
+#include "actors/serving.h"
+#include "net/tls.h"
+
+#include <unistd.h>
+
+/* The three that run within uv_run. */
+static void
+port_note(CpsHttpPort *port)
+{
+    if (!port->noted) {
+        port->noted = true;
+        cps_complete(port->rt, &port->completion);
+    }
+}
+
+static void
+port_on_change(CpsHttpServer *http)
+{
+    CpsHttpPort *port = CPS_CONTAINER(http, CpsHttpPort, http);
+
+    if (port->actor != NULL) {
+        port_note(port);
+    }
+}
+
+static void
+port_on_closed(CpsHttpServer *http)
+{
+    CpsHttpPort *port = CPS_CONTAINER(http, CpsHttpPort, http);
+
+    port->closed = true;
+    if (!port->noted) {
+        free(port);
+    }
+}
+
+static void
+port_done(CpsCompletion *completion, CpsRuntime *Py_UNUSED(rt))
+{
+    CpsHttpPort *port = CPS_CONTAINER(completion, CpsHttpPort, completion);
+
+    port->noted = false;
+    if (port->closed) {
+        free(port);
+    }
+    else if (port->actor != NULL) {
+        cps_httpserver_schedule(port->actor);
+    }
+}
+
+static CpsHttpPort *
+port_new(CpsHTTPServer *self, CpsRuntime *rt)
+{
+    CpsHttpPort *port = calloc(1, sizeof(*port));
+
+    if (port == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    port->limits = self->limits;
+    port->completion.done = port_done;
+    port->rt = rt;
+    port->http.on_change = port_on_change;
+    port->http.on_closed = port_on_closed;
+    return port;
+}
+
+void
+cps_httpport_close(CpsHttpPort *port)
+{
+    port->actor = NULL;
+    cps_http_server_close(&port->http);
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------------------------- */
+
+/* Returns 0, or -1 with an exception set; the context is taken. */
+static int
+listen_on(CpsHTTPServer *self, CpsRuntime *rt, CpsTlsContext *context)
+{
+    enum { BACKLOG = 1024 };
+    CpsListenAt at = {.host = PyUnicode_AsUTF8(self->address),
+                      .port = self->port,
+                      .backlog = BACKLOG,
+                      .share_port = self->share_port};
+    CpsHttpPort *port = at.host == NULL ? NULL : port_new(self, rt);
+    int code;
+
+    if (port == NULL) {
+        cps_tls_context_unref(context);
+        return -1;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    code = cps_http_server_open(&port->http, &rt->loop, &at, context, &port->limits);
+    Py_END_ALLOW_THREADS
+    if (code < 0) {
+        cps_raise_about_listening(&at, code);
+        return -1;
+    }
+    port->actor = self;
+    self->listening = port;
+    if (self->port == 0) {
+        self->port = cps_listener_port(&port->http.listener);
+    }
+    return 0;
+}
+
+int
+cps_httpport_open(CpsHTTPServer *self)
+{
+    CpsRuntime *rt = cps_runtime_get(self->base.state);
+    CpsTlsContext *context = NULL;
+
+    cps_raise_descriptor_limit(self->limits.connections);
+    if (rt == NULL || cps_make_tls(self->base.state, self->certfile, self->keyfile, &context) < 0) {
+        return -1;
+    }
+    if (context != NULL) {
+        cps_tls_context_choose_http(context);
+    }
+    return listen_on(self, rt, context);
+}
+
+/* --- several processes --------------------------------------------------------------------------------------------------------- */
+
+/* Several processes are going to serve: they share the port, which is known before they begin. */
+int
+cps_httpserver_share(CpsActor *actor)
+{
+    CpsHTTPServer *self = (CpsHTTPServer *)actor;
+    CpsListenAt at = {.host = PyUnicode_AsUTF8(self->address), .port = self->any_port ? 0 : self->port};
+    int fd, port;
+
+    if (at.host == NULL) {
+        return -1;
+    }
+    if (strncmp(at.host, "unix:", 5) == 0) {
+        cps_raise(actor->state, CPS_SETUP_ERROR, "several processes cannot share the Unix socket of '%S'", actor->name);
+        return -1;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    fd = cps_listener_reserve(&at, &port);
+    Py_END_ALLOW_THREADS
+    if (fd < 0) {
+        cps_raise_about_listening(&at, fd);
+        return -1;
+    }
+    if (self->reserved >= 0) {
+        close(self->reserved); /* of an earlier run */
+    }
+    self->reserved = fd;
+    self->port = port;
+    self->share_port = true;
+    return 0;
+}
