@@ -11,7 +11,11 @@ cps_httpserver_add_route(PyObject *op, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOOO!:_add_route", &path, &methods, &callback, &PyDict_Type, &options)) {
         return NULL;
     }
-    return cps_routes_add(self->routes, path, methods, callback, options) < 0 ? NULL : Py_NewRef(Py_None);
+    if (cps_httpserver_check_callback(self, path, callback) < 0 ||
+        cps_routes_add(self->routes, path, methods, callback, options) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
 }
 
 bool

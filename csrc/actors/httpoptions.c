@@ -124,6 +124,43 @@ server_take_address(CpsHTTPServer *self, PyObject *const *values)
 
 /* --- all of it ----------------------------------------------------------------------------------------------------------------- */
 
+int
+cps_httpserver_check_callback(CpsHTTPServer *self, PyObject *path, PyObject *callback)
+{
+    PyObject *method = NULL;
+
+    if (!PyUnicode_Check(callback)) {
+        return 0;
+    }
+    if (PyObject_GetOptionalAttr((PyObject *)self, callback, &method) < 0) {
+        return -1;
+    }
+    if (method == NULL || !PyCallable_Check(method)) {
+        cps_raise(self->base.state, CPS_SETUP_ERROR, "Route %R: %.200s has no method '%U' to be its callback", path,
+                  Py_TYPE(self)->tp_name, callback);
+    }
+    Py_XDECREF(method);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static void
+check_route(const CpsRoute *route, void *context)
+{
+    if (route->callback != NULL && !PyErr_Occurred()) {
+        (void)cps_httpserver_check_callback(context, route->path, route->callback);
+    }
+}
+
+int
+cps_httpserver_configure_routes(CpsHTTPServer *self, PyObject *config)
+{
+    if (cps_routes_configure(self->routes, config) < 0) {
+        return -1;
+    }
+    cps_routes_visit(self->routes, check_route, self);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
 /* Without a config, that of the class. Returns 0, or -1 with an exception set. */
 static int
 server_configure_routes(CpsHTTPServer *self, PyObject *config)
@@ -132,12 +169,12 @@ server_configure_routes(CpsHTTPServer *self, PyObject *config)
     int status;
 
     if (config != NULL && config != Py_None) {
-        return cps_routes_configure(self->routes, config);
+        return cps_httpserver_configure_routes(self, config);
     }
     if (PyObject_GetOptionalAttr((PyObject *)self, self->base.state->names.DEFAULT_ROUTE, &by_default) < 0) {
         return -1;
     }
-    status = cps_routes_configure(self->routes, by_default == NULL ? Py_None : by_default);
+    status = cps_httpserver_configure_routes(self, by_default == NULL ? Py_None : by_default);
     Py_XDECREF(by_default);
     return status;
 }

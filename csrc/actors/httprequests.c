@@ -63,11 +63,12 @@ serving_answer_by_handler_or_page(CpsServing *self, int code, PyObject *text, Py
     }
 }
 
-/* Also for a path of which a part is no number, as the route says it should be: 400. */
+/* 404; or 400, for a path of which a part is no number, as its route says it should be. */
 static void
-serving_answer_not_found(CpsServing *self, int code)
+serving_answer_no_route(CpsServing *self, int code)
 {
-    PyObject *text = PyUnicode_FromFormat("Not found: %R", self->path);
+    PyObject *text =
+        PyUnicode_FromFormat(code == 404 ? "Not found: %R" : "A part of the path has the wrong format: %R", self->path);
 
     serving_answer_by_handler_or_page(self, code, text, NULL, NULL);
     Py_XDECREF(text);
@@ -528,7 +529,7 @@ cps_serving_find_route(CpsServing *self)
                                   self->path, &route, &self->url_args, &allow);
 
     if (status == 404 || status == 400) {
-        serving_answer_not_found(self, status);
+        serving_answer_no_route(self, status);
     }
     else if (status == 405) {
         serving_answer_not_allowed(self, allow);

@@ -78,6 +78,13 @@ int cps_httpserver_share(CpsActor *actor);
 
 /* A whole tp_init with the parameters of HTTPServer; and further slots. */
 int cps_httpserver_init(PyObject *op, const CpsHTTPServerOps *ops, PyObject *args, PyObject *kwargs);
+
+/* A callback that is a name must be that of a method: said now, not to the first client. Returns 0, or -1 with SetupError set. */
+int cps_httpserver_check_callback(CpsHTTPServer *self, PyObject *path, PyObject *callback);
+
+/* As cps_routes_configure, and callbacks are checked. */
+int cps_httpserver_configure_routes(CpsHTTPServer *self, PyObject *config);
+
 int cps_httpserver_traverse(PyObject *op, visitproc visit, void *arg);
 int cps_httpserver_clear(PyObject *op);
 void cps_httpserver_dealloc(PyObject *op);

@@ -443,7 +443,7 @@ bottlewsgi_configure(CpsHTTPServer *server, PyObject *text)
         }
     }
     if (status == 0) {
-        status = cps_routes_configure(server->routes, config);
+        status = cps_httpserver_configure_routes(server, config);
     }
     Py_DECREF(config);
     return status;
@@ -553,7 +553,7 @@ bottlewsgi_init(PyObject *op, PyObject *args, PyObject *kwargs)
     }
     if (kwargs == NULL || PyDict_GetItemString(kwargs, "routes_json") == NULL) {
         none = Py_BuildValue("{s[]}", "routes");
-        status = none == NULL ? -1 : cps_routes_configure(self->base.routes, none);
+        status = none == NULL ? -1 : cps_httpserver_configure_routes(&self->base, none);
         Py_XDECREF(none);
         if (status < 0) {
             return -1;

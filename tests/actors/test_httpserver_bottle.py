@@ -151,6 +151,8 @@ def test_a_route_that_makes_no_sense_is_refused():
         HTTPServer("http").get("/<x:nope>")(print)
     with pytest.raises(SetupError, match="must be a text"):
         HTTPServer("http").route("/x", [5], callback=print)
+    with pytest.raises(SetupError, match="has no method 'port'"):
+        HTTPServer("http").route("/x", callback="port")
 
 
 # ---- plugins ----

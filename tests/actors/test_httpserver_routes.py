@@ -208,6 +208,24 @@ def test_a_config_that_makes_no_sense_stops_the_construction(config, problem):
         HTTPServer("http", routes_config=config)
 
 
+@pytest.mark.parametrize("name", ["pign", "port"])
+def test_a_callback_that_there_is_not_stops_the_construction(name):
+    config = routes(("/ping", {"callback": name}))
+    with pytest.raises(SetupError, match=f"Route '/ping': .*HTTPServer has no method '{name}'"):
+        HTTPServer("http", routes_config=config)
+    with pytest.raises(SetupError, match=f"has no method '{name}'"):
+        type("Own", (HTTPServer,), {"DEFAULT_ROUTE": config})("http")
+
+
+def test_a_part_of_the_path_in_the_wrong_format_is_a_bad_request():
+    with serving(Show("orders"), routes_config=routes("/<queue>/<item:float>")) as server:
+        status, headers, body = server.request("GET", "/orders/1.2.3")
+        assert server.request("GET", "/orders/x")[0] == 404
+    assert (status, headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert b"A part of the path has the wrong format" in body
+    assert b"1.2.3" in body
+
+
 def test_routes_are_logged():
     config = routes("/<queue>", ("/x", {"method": "GET"}))
     with serving(Show("orders"), routes_config=config, log_level=10) as server:
