@@ -121,6 +121,11 @@ cps_httpport_open(CpsHTTPServer *self)
     }
     if (context != NULL) {
         cps_tls_context_choose_http(context);
+        if (self->reserved >= 0 && cps_tls_context_set_ticket_keys(context, &self->tickets) < 0) {
+            cps_tls_context_unref(context);
+            cps_raise(self->base.state, CPS_ACTOR_INIT_FAILURE, "OpenSSL takes no keys of session tickets");
+            return -1;
+        }
     }
     return listen_on(self, rt, context);
 }
@@ -135,6 +140,9 @@ cps_httpserver_share(CpsActor *actor)
     CpsListenAt at = {.host = PyUnicode_AsUTF8(self->address), .port = self->any_port ? 0 : self->port};
     int fd, port;
 
+    if (self->no_port) {
+        return 0;
+    }
     if (at.host == NULL) {
         return -1;
     }
@@ -147,6 +155,11 @@ cps_httpserver_share(CpsActor *actor)
     Py_END_ALLOW_THREADS
     if (fd < 0) {
         cps_raise_about_listening(&at, fd);
+        return -1;
+    }
+    if (cps_tls_ticket_keys_make(&self->tickets) < 0) {
+        close(fd);
+        cps_raise(actor->state, CPS_SETUP_ERROR, "there is no randomness for TLS");
         return -1;
     }
     if (self->reserved >= 0) {

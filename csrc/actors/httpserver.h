@@ -46,13 +46,14 @@ struct CpsHTTPServer {
     int port;                               /* as given, or the one that was bound when that was 0 */
     bool any_port;                          /* it was given as 0 */
     int reserved;                           /* descriptor that holds the port for several processes; or -1 */
-    bool no_port;                           /* it does not listen, but is called as a WSGI application */
-    bool share_port;                        /* other processes listen there, too */
-    CpsRoutes *routes;                      /* owned */
-    PyObject *ctypes;                       /* owned tuple: CONTENT_TYPES of a subclass; NULL: the usual ones */
-    PyObject *bottle;                       /* owned, or NULL: plugins and the like; see compysition/_bottle.py */
-    CpsHttpEnvironBase *environ;            /* owned; while it listens */
-    CpsHttpPort *listening;                 /* owned, or NULL */
+    CpsTlsTicketKeys tickets;    /* of TLS, when several processes serve: any of them goes on with a session */
+    bool no_port;                /* it does not listen, but is called as a WSGI application */
+    bool share_port;             /* other processes listen there, too */
+    CpsRoutes *routes;           /* owned */
+    PyObject *ctypes;            /* owned tuple: CONTENT_TYPES of a subclass; NULL: the usual ones */
+    PyObject *bottle;            /* owned, or NULL: plugins and the like; see compysition/_bottle.py */
+    CpsHttpEnvironBase *environ; /* owned; while it listens */
+    CpsHttpPort *listening;      /* owned, or NULL */
     CpsHttpServerLimits limits;
     double timeout; /* seconds until a request that nobody answers is answered */
     CpsReady ready; /* there are requests to be served, or clients to be answered */

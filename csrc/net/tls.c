@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -201,6 +202,26 @@ void
 cps_tls_context_choose_http(CpsTlsContext *context)
 {
     SSL_CTX_set_alpn_select_cb(context->ssl, on_alpn, NULL);
+}
+
+int
+cps_tls_ticket_keys_make(CpsTlsTicketKeys *keys)
+{
+    int made = RAND_priv_bytes(keys->bytes, sizeof(keys->bytes));
+
+    ERR_clear_error();
+    return made == 1 ? 0 : -1;
+}
+
+int
+cps_tls_context_set_ticket_keys(CpsTlsContext *context, const CpsTlsTicketKeys *keys)
+{
+    CpsTlsTicketKeys copy = *keys; /* the macro takes no const */
+    long set = SSL_CTX_set_tlsext_ticket_keys(context->ssl, copy.bytes, sizeof(copy.bytes));
+
+    OPENSSL_cleanse(&copy, sizeof(copy));
+    ERR_clear_error();
+    return set == 1 ? 0 : -1;
 }
 
 CpsTlsContext *

@@ -19,6 +19,17 @@ CpsTlsContext *cps_tls_context_new(const char *certfile, const char *keyfile, ch
  * without ALPN is served. Without this call what a client offers is ignored. */
 void cps_tls_context_choose_http(CpsTlsContext *context);
 
+/* The secrets of session tickets: a process that has those of another one goes on with its sessions. */
+enum { CPS_TLS_TICKET_BYTES = 80 };
+typedef struct {
+    unsigned char bytes[CPS_TLS_TICKET_BYTES];
+} CpsTlsTicketKeys;
+
+int cps_tls_ticket_keys_make(CpsTlsTicketKeys *keys); /* at random: 0, or -1 when OpenSSL has no randomness */
+
+/* Use these instead of the context's own, before it has sessions. Returns 0, or -1 when OpenSSL wants other ones. */
+int cps_tls_context_set_ticket_keys(CpsTlsContext *context, const CpsTlsTicketKeys *keys);
+
 /* Counted, in any thread: sessions hold it, too. */
 CpsTlsContext *cps_tls_context_ref(CpsTlsContext *context);
 void cps_tls_context_unref(CpsTlsContext *context); /* NULL is fine */

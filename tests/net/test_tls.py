@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -215,6 +216,52 @@ def test_sessions_are_resumed(https, version):
             assert exchange(client, {"n": visit}) == {"n": visit}
             assert client.session_reused == (visit > 0)
             session = client.session
+
+
+SEVERAL = """
+import os, sys
+from compysition import Actor
+from compysition.actors import HTTPServer
+from tests.flows import quiet_director
+
+class Tell(Actor):
+    def consume(self, event, *args, **kwargs):
+        event.data = {"pid": os.getpid()}
+        self.send_event(event)
+
+director = quiet_director(processes=2)
+http = director.register_actor(
+    HTTPServer, "http", "127.0.0.1", 0, certfile=sys.argv[1], keyfile=sys.argv[2]
+)
+tell = director.register_actor(Tell, "echo")
+director.connect_queue(http, tell)
+director.connect_queue(tell, http)
+director.start(block=False)
+print(http.port, flush=True)
+director.block()
+"""
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_sessions_of_one_process_are_resumed_by_another(files, version):
+    context = trusting(files, version)
+    session, pids = None, set()
+    command = [sys.executable, "-c", SEVERAL, files.certificate, files.key]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        port = int(process.stdout.readline())
+        for _ in range(200):
+            client = socket.create_connection(("127.0.0.1", port), SECONDS)
+            with context.wrap_socket(
+                client, server_hostname="127.0.0.1", session=session
+            ) as secure:
+                pids.add(exchange(secure, {})["pid"])
+                assert secure.session_reused == (session is not None)
+                session = session or secure.session
+            if len(pids) == 2:
+                break
+        process.terminate()
+    assert len(pids) == 2
 
 
 # ---- what goes wrong ----
