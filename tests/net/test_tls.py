@@ -1,5 +1,6 @@
 """HTTPServer with a certificate, against Python's TLS and curl."""
 
+import contextlib
 import json
 import os
 import socket
@@ -248,7 +249,11 @@ def test_sessions_of_one_process_are_resumed_by_another(files, version):
     session, pids = None, set()
     command = [sys.executable, "-c", SEVERAL, files.certificate, files.key]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process,
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(process.terminate)
         port = int(process.stdout.readline())
         for _ in range(200):
             client = socket.create_connection(("127.0.0.1", port), SECONDS)
@@ -260,7 +265,6 @@ def test_sessions_of_one_process_are_resumed_by_another(files, version):
                 session = session or secure.session
             if len(pids) == 2:
                 break
-        process.terminate()
     assert len(pids) == 2
 
 
