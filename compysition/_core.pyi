@@ -1014,6 +1014,48 @@ class HTTPServer(Actor):
     def format_response_data(self, event: Any, /) -> str | bytes | None: ...
 
 @disjoint_base
+class SMTPIn(Actor):
+    host: str
+    hostname: str | None
+    output_format: str
+    keyfile: Any
+    certfile: Any
+    ssl_version: Any
+    @property
+    def ports(self) -> list[int]: ...
+    @property
+    def connections(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        host: str = "localhost",
+        ports: int | Iterable[int] = [25],
+        output_format: str = "xml",
+        keyfile: _Path | None = None,
+        certfile: _Path | None = None,
+        ssl_version: object = None,
+        *args: Any,
+        hostname: str | None = None,
+        implicit_tls: bool = False,
+        max_connections: int = 1000,
+        max_message: int = 33554432,
+        max_line: int = 65536,
+        max_recipients: int = 1000,
+        max_errors: int = 20,
+        command_timeout: float = 300.0,
+        data_timeout: float = 180.0,
+        write_timeout: float = 60.0,
+        share_port: bool = False,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+    def process_message(
+        self, peer: tuple[str, int], mailfrom: str, rcpttos: list[str], data: bytes
+    ) -> str | None: ...
+    def pre_hook(self) -> None: ...
+    def post_hook(self) -> None: ...
+
+@disjoint_base
 class WSGI(HTTPServer):
     base_path: str
     key: str
@@ -1226,6 +1268,9 @@ _HTTPRequest = tuple[bytes, bytes, bytes, bytes, bytes, int, bool, list[tuple[by
 def _parse_http(
     data: bytes, cuts: bytes, limits: tuple[int, int, int, int], /
 ) -> tuple[list[_HTTPRequest], int, str | None, bool]: ...
+def _talk_smtp(
+    data: bytes, cuts: bytes, limits: tuple[int, int, int, int], tls: bool, /
+) -> tuple[bytes, list[tuple[bytes, bytes, bytes]], bool]: ...
 def _best_match(supported: list[str], accept: bytes, /) -> tuple[str | None, float, bool]: ...
 def _choose_media_type(accept: bytes | None, /) -> tuple[str, bool]: ...
 def _read_content_type(value: bytes | None, /) -> tuple[str, str, str, bool]: ...

@@ -79,6 +79,7 @@
     X(BasicAuth)                        \
     X(RESTTranslator)                   \
     X(HTTPClient)                       \
+    X(SMTPIn)                           \
     X(Director)
 
 /* Names that are looked up often, interned once. */
@@ -185,6 +186,10 @@
     X(root)                      \
     X(jsonified_envelope)        \
     X(errors)                    \
+    X(process_message)           \
+    X(peer)                      \
+    X(sender)                    \
+    X(recipients)                \
     X(DEFAULT_INTERVAL)
 
 /* Other objects that C code needs to reach. Those that are imported are NULL until cps_import gets them. */
@@ -224,6 +229,7 @@
     X(bottle_add_changes)                                                                   \
     X(re_compile)                                                                           \
     X(a2b_base64)        /* binascii.a2b_base64 */                                          \
+    X(read_mail)         /* compysition._mail.read */                                       \
     X(canonical_charset) /* compysition._charsets.canonical */
 
 enum { CPS_COPY_CACHE = 64 };

@@ -84,17 +84,8 @@ def wire(director, http, *services, back=True):
 
 
 @contextmanager
-def serving(*services, cls=HTTPServer, connect=wire, log_level=100, size=500, **options):
-    """Serve in a thread, on a free port; each actor gets what is posted to /NAME and its events are the answers.
-
-    ``connect``: another way of wiring (director, http, *services).
-    """
-    director = quiet_director(log_level=log_level, size=size)
-    http = director.register_actor(cls, "http", address="127.0.0.1", port=0, **options)
-    server = Serving(director, http)
-    if log_level != 100:
-        server.log = director.register_log_actor(Collect, "log").data
-    connect(director, http, *services)
+def running(director):
+    """Run it in a thread; stop it at the end. What its start raises is raised here."""
     started = threading.Event()
     problems = []
 
@@ -112,9 +103,25 @@ def serving(*services, cls=HTTPServer, connect=wire, log_level=100, size=500, **
     started.wait()
     try:
         if not problems:
-            yield server
+            yield director
     finally:
         director.stop()
         thread.join()
     if problems:
         raise problems[0]
+
+
+@contextmanager
+def serving(*services, cls=HTTPServer, connect=wire, log_level=100, size=500, **options):
+    """Serve in a thread, on a free port; each actor gets what is posted to /NAME and its events are the answers.
+
+    ``connect``: another way of wiring (director, http, *services).
+    """
+    director = quiet_director(log_level=log_level, size=size)
+    http = director.register_actor(cls, "http", address="127.0.0.1", port=0, **options)
+    server = Serving(director, http)
+    if log_level != 100:
+        server.log = director.register_log_actor(Collect, "log").data
+    connect(director, http, *services)
+    with running(director):
+        yield server

@@ -38,6 +38,7 @@ from compysition.actors.jsonvalidator import JSONValidator
 from compysition.actors.null import Null
 from compysition.actors.redactedfilelogger import RedactedFileLogger
 from compysition.actors.rest import RESTTranslator
+from compysition.actors.smtp import SMTPIn
 from compysition.actors.stdout import STDOUT
 from compysition.actors.testevent import TestEvent
 from compysition.actors.transformer import Transformer
@@ -90,6 +91,7 @@ __all__ = [
     "PropertiesToXML",
     "RESTTranslator",
     "RedactedFileLogger",
+    "SMTPIn",
     "SimpleRouter",
     "TestEvent",
     "Transformer",

@@ -27,6 +27,7 @@ from compysition.actors import (
     PropertiesToXML,
     RedactedFileLogger,
     SimpleRouter,
+    SMTPIn,
     TestEvent,
     XMLToDict,
     XpathEventAttributeModifer,
@@ -84,6 +85,7 @@ SINKS = {
     "Null": lambda **kwargs: Null("a", **kwargs),
     "FileLogger": lambda **kwargs: FileLogger("a", **kwargs),
     "RedactedFileLogger": lambda **kwargs: RedactedFileLogger("a", ["secret"], **kwargs),
+    "SMTPIn": lambda **kwargs: SMTPIn("a", "127.0.0.1", 0, **kwargs),
 }
 
 

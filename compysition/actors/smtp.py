@@ -1,0 +1,5 @@
+"""SMTPIn."""
+
+from compysition._core import SMTPIn
+
+__all__ = ["SMTPIn"]
