@@ -13,6 +13,7 @@
 #include "loop/fiber.h"
 #include "loop/wait.h"
 #include "loop/worker.h"
+#include "wire/wire.h"
 
 #include <string.h>
 
@@ -94,7 +95,7 @@ module_exec(PyObject *module)
         cps_logger_setup(module, state) < 0 || cps_threads_setup(module, state) < 0 ||
         cps_actor_setup(module, state) < 0 || cps_actors_setup(module, state) < 0 ||
         cps_director_setup(module, state) < 0 || cps_routes_setup(module, state) < 0 || cps_parse_setup(module) < 0 ||
-        cps_http_probes_setup(module) < 0) {
+        cps_wire_setup(module, state) < 0 || cps_http_probes_setup(module) < 0) {
         return -1;
     }
     return 0;
