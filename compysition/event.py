@@ -14,6 +14,7 @@ from compysition._core import (  # noqa: F401  some are for others to import fro
     LogEvent,
     XMLEvent,
     XMLHttpEvent,
+    XMLParser,
     _JSONFormatInterface,
     _XMLFormatInterface,
     http_code_map,

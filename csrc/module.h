@@ -15,6 +15,7 @@
     X(JSONFormatInterface)              \
     X(XMLFormatInterface)               \
     X(StandIn)                          \
+    X(XMLParser)                        \
     X(Event)                            \
     X(HttpEvent)                        \
     X(JSONEvent)                        \
@@ -136,6 +137,7 @@
     X(error_string)              \
     X(format_error)              \
     X(conversion_methods)        \
+    X(xml_parser)                \
     X(REQUIRED_EVENT_ATTRIBUTES) \
     X(REQUEST_METHOD)            \
     X(accept)                    \

@@ -69,7 +69,16 @@ def test_a_missing_libuv_is_named_with_its_command(tmp_path):
             "libcbor-dev",
         ),
         (
-            ["libuv", "libxml-2.0", "libxslt", "libexslt", "openssl", "libcurl", "libzmq", "libcbor"],
+            [
+                "libuv",
+                "libxml-2.0",
+                "libxslt",
+                "libexslt",
+                "openssl",
+                "libcurl",
+                "libzmq",
+                "libcbor",
+            ],
             LLHTTP_PACKAGE,
         ),
     ],

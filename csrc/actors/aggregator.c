@@ -55,7 +55,7 @@ aggregate_document(CpsState *state, PyObject *value, bool *malformed)
     if (text == NULL) {
         return NULL;
     }
-    document = cps_xml_from_text(text);
+    document = cps_xml_from_text(text, NULL);
     *malformed = document == NULL && !PyErr_ExceptionMatches(PyExc_MemoryError);
     Py_DECREF(text);
     return document;

@@ -294,7 +294,7 @@ xmlfilter_take_xslt(CpsXmlFilter *self, PyObject *given)
     if (given == Py_None) {
         return 0;
     }
-    document = cps_xml_source_load(given);
+    document = cps_xml_source_load(given, &no_paths);
     if (document == NULL) {
         return -1;
     }

@@ -2,6 +2,7 @@
 
 #include "event/format.h"
 #include "event/xmldata.h"
+#include "event/xmlparser.h"
 #include "xml/text.h"
 
 /* Take the event's document, or find the text. Returns 0, or -1 with an exception set. */
@@ -12,7 +13,8 @@ take_data(CpsXmlJob *job, CpsState *state, PyObject *event)
         job->document = cps_event_take_document(state, event);
         return job->document == NULL ? -1 : 0;
     }
-    job->bytes = cps_xml_text_bytes(job->text, &job->length, &job->flags);
+    job->parser = cps_xmlparser_of(state, job->converted);
+    job->bytes = job->parser == NULL ? NULL : cps_xml_text_bytes(job->text, &job->length, &job->flags);
     if (job->bytes == NULL) {
         cps_format_raise(state);
         return -1;
@@ -52,7 +54,8 @@ bool
 cps_xml_job_parse(CpsXmlJob *job)
 {
     if (job->document == NULL) {
-        job->document = cps_xml_parse(job->bytes, job->length, job->flags, &job->errors);
+        job->document =
+            cps_xml_parse(job->bytes, job->length, job->flags, cps_xmlparser_rules(job->parser), &job->errors);
         job->unparsable = job->document == NULL;
         cps_xml_job_made(job->document);
     }
@@ -80,5 +83,6 @@ cps_xml_job_free(CpsXmlJob *job)
     cps_xml_errors_free(&job->errors);
     Py_XDECREF(job->converted);
     Py_XDECREF(job->text);
+    Py_XDECREF(job->parser);
     PyMem_Free(job);
 }

@@ -13,6 +13,7 @@ typedef struct {
     bool unparsable;
     PyObject *converted; /* owned: what the event becomes with the text's document; or NULL */
     PyObject *text;      /* owned str or bytes: what is to be parsed; or NULL */
+    PyObject *parser;    /* owned: how, see event/xmlparser.h; or NULL */
     const char *bytes;   /* inside `text` */
     size_t length;
     int flags;           /* CpsXmlParseFlags */

@@ -63,23 +63,22 @@ read_file(PyObject *path)
     return bytes;
 }
 
-/* Give the tree the file's place, from which relative names are meant. Returns 0, or -1 with an exception set. */
-static int
-set_place(CpsXmlDocument *document, PyObject *path)
+/* The URL of a file, from which relative names in it are meant. New (xmlFree), or NULL with an exception set. */
+static xmlChar *
+file_url(PyObject *path)
 {
     PyObject *bytes;
-    int status;
+    xmlChar *url;
 
     if (!PyUnicode_FSConverter(path, &bytes)) {
-        return -1;
+        return NULL;
     }
-    document->tree->URL = xmlPathToURI((const xmlChar *)PyBytes_AS_STRING(bytes));
-    status = document->tree->URL == NULL ? -1 : 0;
+    url = xmlPathToURI((const xmlChar *)PyBytes_AS_STRING(bytes));
     Py_DECREF(bytes);
-    if (status < 0) {
+    if (url == NULL) {
         PyErr_NoMemory();
     }
-    return status;
+    return url;
 }
 
 /* What is wrong with the source, in the words of `exc`; of a str that was perhaps meant to be a path, also that there is no such file.
@@ -116,62 +115,20 @@ raise_as_lxml(PyObject *source)
 }
 
 CpsXmlDocument *
-cps_xml_source_load(PyObject *source)
+cps_xml_source_load(PyObject *source, const CpsAllowedPaths *allowed)
 {
     int file = is_file(source);
     PyObject *text = file < 0 ? NULL : file == 1 ? read_file(source) : Py_NewRef(source);
-    CpsXmlDocument *document = text == NULL ? NULL : cps_xml_from_text(text);
+    xmlChar *url = text != NULL && file == 1 ? file_url(source) : NULL;
+    CpsXmlRules rules = {.readable = allowed, .base = (const char *)url};
+    CpsXmlDocument *document = text == NULL || PyErr_Occurred() ? NULL : cps_xml_from_text(text, &rules);
 
-    if (document != NULL && file == 1 && set_place(document, source) < 0) {
-        cps_xml_document_unref(&document);
-    }
+    xmlFree(url);
     if (text != NULL && document == NULL && PyErr_ExceptionMatches(PyExc_SyntaxError)) {
         raise_as_lxml(text);
     }
     Py_XDECREF(text);
     return document;
-}
-
-/* --- allowed paths ----------------------------------------------------------------------------------------------------------------- */
-
-static int
-allow_one(CpsAllowedPaths *allowed, PyObject *path)
-{
-    PyObject *bytes;
-    int status;
-
-    if (!PyUnicode_FSConverter(path, &bytes)) {
-        return -1;
-    }
-    status = cps_allowed_paths_add(allowed, PyBytes_AS_STRING(bytes));
-    Py_DECREF(bytes);
-    if (status < 0) {
-        PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
-    }
-    return status;
-}
-
-int
-cps_xml_source_allow(CpsAllowedPaths *allowed, PyObject *paths)
-{
-    PyObject *sequence;
-    int status = 0;
-
-    if (paths == NULL || paths == Py_None) {
-        return 0;
-    }
-    if (PyUnicode_Check(paths) || PyBytes_Check(paths) || PyObject_HasAttrString(paths, "__fspath__")) {
-        return allow_one(allowed, paths);
-    }
-    sequence = PySequence_Fast(paths, "allowed_paths must be a directory, or directories");
-    if (sequence == NULL) {
-        return -1;
-    }
-    for (Py_ssize_t i = 0; status == 0 && i < PySequence_Fast_GET_SIZE(sequence); i++) {
-        status = allow_one(allowed, PySequence_Fast_GET_ITEM(sequence, i));
-    }
-    Py_DECREF(sequence);
-    return status;
 }
 
 /* --- errors -------------------------------------------------------------------------------------------------------------------------- */

@@ -9,13 +9,9 @@
 /* Whether the text begins like XML, after white space and a byte order mark. */
 bool cps_xml_source_is_markup(const char *text);
 
-/* The document in `source`: str or bytes with XML text, or the name of a file (str without markup, or path-like). New; NULL with lxml's
- * XMLSyntaxError, OSError or another exception set. */
-CpsXmlDocument *cps_xml_source_load(PyObject *source);
-
-/* Fill *allowed from `paths`: one directory (str or path-like), an iterable of them, or NULL. Returns 0, or -1 with an exception
- * set. */
-int cps_xml_source_allow(CpsAllowedPaths *allowed, PyObject *paths);
+/* The document in `source`: str or bytes with XML text, or the name of a file (str without markup, or path-like); its entities may be
+ * below `allowed` (NULL: nowhere). New; NULL with lxml's XMLSyntaxError, OSError or another exception set. */
+CpsXmlDocument *cps_xml_source_load(PyObject *source, const CpsAllowedPaths *allowed);
 
 /* Raise lxml.etree.<name> (an error class whose constructor takes a message) with all of `errors`, one a line. Returns NULL always. */
 void *cps_xml_source_raise(const char *name, const CpsXmlErrors *errors);

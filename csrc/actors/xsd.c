@@ -3,6 +3,7 @@
 #include "actors/xmljob.h"
 #include "actors/xmlsource.h"
 #include "event/xmldata.h"
+#include "xml/allow.h"
 #include "xml/reclaim.h"
 #include "xml/schema.h"
 
@@ -178,7 +179,7 @@ xsd_compile(CpsXsd *self, PyObject *source)
     if (self->source == Py_None) {
         return 0;
     }
-    document = cps_xml_source_load(source);
+    document = cps_xml_source_load(source, &self->allowed);
     if (document == NULL) {
         return -1;
     }
@@ -210,7 +211,7 @@ xsd_init(PyObject *op, PyObject *args, PyObject *kwargs)
         self->plain_process_error = cps_method_is(Py_TYPE(op), self->base.state->names.process_error,
                                                   _PyCFunction_CAST(xsd_process_error_method));
         cps_allowed_paths_free(&self->allowed);
-        result = cps_xml_source_allow(&self->allowed, values[ALLOWED_PATHS]) < 0 ? -1 : xsd_compile(self, values[XSD]);
+        result = cps_xml_allow(&self->allowed, values[ALLOWED_PATHS]) < 0 ? -1 : xsd_compile(self, values[XSD]);
     }
     Py_DECREF(rest_args);
     Py_DECREF(rest_kwargs);

@@ -4,6 +4,7 @@
 #include "actors/xmlsource.h"
 #include "event/event.h"
 #include "event/xmldata.h"
+#include "xml/allow.h"
 #include "xml/lxml.h"
 #include "xml/reclaim.h"
 #include "xml/stylesheet.h"
@@ -318,7 +319,7 @@ xslt_compile(CpsXslt *self, PyObject *source)
                      (PyObject *)Py_TYPE(source == NULL ? Py_None : source));
         return -1;
     }
-    document = cps_xml_source_load(source);
+    document = cps_xml_source_load(source, &self->allowed);
     if (document == NULL) {
         return -1;
     }
@@ -391,7 +392,7 @@ xslt_init(PyObject *op, PyObject *args, PyObject *kwargs)
     result = cps_actor_init(&self->base, plain ? &xslt_ops : &xslt_overridden_ops, rest_args, rest_kwargs);
     if (result == 0) {
         cps_allowed_paths_free(&self->allowed);
-        result = cps_xml_source_allow(&self->allowed, values[ALLOWED_PATHS]);
+        result = cps_xml_allow(&self->allowed, values[ALLOWED_PATHS]);
     }
     if (result == 0) {
         result = xslt_compile(self, values[XSLT]) < 0 ? -1 : xslt_take_parameters(self, values[SHEET_PARAMETERS]);
@@ -405,10 +406,10 @@ xslt_init(PyObject *op, PyObject *args, PyObject *kwargs)
 
 /* New, or NULL with an exception set. */
 static PyObject *
-xslt_make_template(PyObject *source)
+xslt_make_template(PyObject *source, const CpsAllowedPaths *allowed)
 {
     PyObject *etree = PyImport_ImportModule("lxml.etree");
-    CpsXmlDocument *document = etree == NULL ? NULL : cps_xml_source_load(source);
+    CpsXmlDocument *document = etree == NULL ? NULL : cps_xml_source_load(source, allowed);
     PyObject *text = document == NULL ? NULL : cps_xml_to_text(cps_xml_document_root(document), 0);
     PyObject *element = text == NULL ? NULL : PyObject_CallMethod(etree, "fromstring", "O", text);
     PyObject *template = element == NULL ? NULL : PyObject_CallMethod(etree, "XSLT", "O", element);
@@ -426,7 +427,7 @@ xslt_get_template(PyObject *op, void *Py_UNUSED(closure))
     CpsXslt *self = (CpsXslt *)op;
 
     if (self->template == NULL) {
-        self->template = xslt_make_template(cps_field(self->source));
+        self->template = xslt_make_template(cps_field(self->source), &self->allowed);
     }
     return Py_XNewRef(self->template);
 }

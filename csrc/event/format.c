@@ -170,7 +170,7 @@ store_converted(CpsState *state, PyObject *event, PyObject *function, PyObject *
     CpsPayload *payload;
 
     if (format == CPS_FORMAT_XML && cps_xml_is_conversion(function)) {
-        payload = cps_xml_payload(state, value);
+        payload = cps_xml_payload(state, event, value);
     }
     else {
         PyObject *converted = PyObject_CallOneArg(function, value);

@@ -2,6 +2,7 @@
 
 #include "event/event.h"
 #include "event/format.h"
+#include "event/xmlparser.h"
 #include "xml/dict.h"
 #include "xml/lxml.h"
 #include "xml/text.h"
@@ -94,12 +95,23 @@ cps_event_xml_text(CpsState *state, PyObject *event, bool formatted)
 
 /* ---- assigned data ---- */
 
+/* Parse a text as the class of `event` (or NULL) allows. New, or NULL with an exception set. */
+static CpsXmlDocument *
+document_from_text(CpsState *state, PyObject *event, PyObject *text)
+{
+    PyObject *parser = event == NULL ? Py_NewRef(Py_None) : cps_xmlparser_of(state, event);
+    CpsXmlDocument *document = parser == NULL ? NULL : cps_xml_from_text(text, cps_xmlparser_rules(parser));
+
+    Py_XDECREF(parser);
+    return document;
+}
+
 /* The document that `value` is the text or the data of. New, or NULL with an exception set. */
 static CpsXmlDocument *
-document_from(CpsState *state, PyObject *value)
+document_from(CpsState *state, PyObject *event, PyObject *value)
 {
     if (PyUnicode_Check(value) || PyBytes_Check(value)) {
-        return cps_xml_from_text(value);
+        return document_from_text(state, event, value);
     }
     if (value == Py_None) {
         return cps_xml_from_item(state, state->names.root, Py_None, true);
@@ -122,7 +134,7 @@ element_of(PyObject *value)
 }
 
 CpsPayload *
-cps_xml_payload(CpsState *state, PyObject *value)
+cps_xml_payload(CpsState *state, PyObject *event, PyObject *value)
 {
     PyObject *element = element_of(value);
     CpsXmlDocument *document;
@@ -133,7 +145,7 @@ cps_xml_payload(CpsState *state, PyObject *value)
         Py_DECREF(element);
         return payload;
     }
-    document = PyErr_Occurred() ? NULL : document_from(state, value);
+    document = PyErr_Occurred() ? NULL : document_from(state, event, value);
     return document == NULL ? NULL : cps_payload_from_document(state, &document);
 }
 
@@ -154,7 +166,7 @@ static PyObject *
 xml_from_data(PyObject *module, PyObject *data)
 {
     CpsState *state = PyModule_GetState(module);
-    CpsPayload *payload = cps_xml_payload(state, data);
+    CpsPayload *payload = cps_xml_payload(state, NULL, data);
     PyObject *element = payload == NULL ? NULL : cps_payload_expose(state, &payload);
 
     Py_XDECREF(payload);

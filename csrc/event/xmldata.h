@@ -30,9 +30,9 @@ int cps_event_set_document(CpsState *state, PyObject *event, CpsXmlDocument **do
  * data that is no XML, str(data). New, or NULL with an exception set. */
 PyObject *cps_event_xml_text(CpsState *state, PyObject *event, bool formatted);
 
-/* The payload for data assigned to an XML event: str or bytes (parsed), dict or list (converted), lxml element or tree, None (an
+/* The payload for data assigned to the XML event `event` (NULL: to none): str or bytes (parsed), dict or list (converted), lxml element or tree, None (an
  * element <root/>). New, or NULL with an exception set. */
-CpsPayload *cps_xml_payload(CpsState *state, PyObject *value);
+CpsPayload *cps_xml_payload(CpsState *state, PyObject *event, PyObject *value);
 
 /* Whether `function` is one of XMLEvent.conversion_methods: then cps_xml_payload does the same without an lxml element. */
 bool cps_xml_is_conversion(PyObject *function);

@@ -4,6 +4,7 @@
 #include "event/event.h"
 #include "event/format.h"
 #include "event/xmldata.h"
+#include "event/xmlparser.h"
 #include "xml/dict.h"
 #include "xml/lxml.h"
 #include "xml/standin.h"
@@ -198,6 +199,7 @@ xml_format_setup(PyObject *module, CpsState *state)
     state->xml_conversions = cps_xml_conversions(module, state);
     return state->xml_conversions == NULL ||
                    PyObject_SetAttr((PyObject *)type, state->names.conversion_methods, state->xml_conversions) < 0 ||
+                   PyObject_SetAttr((PyObject *)type, state->names.xml_parser, Py_None) < 0 ||
                    cps_format_set_text(type, "content_type", "application/xml") < 0 ||
                    PyModule_AddObjectRef(module, "_XMLFormatInterface", (PyObject *)type) < 0
                ? -1
@@ -249,7 +251,8 @@ static PyMethodDef data_functions[] = {
 PyDoc_STRVAR(xmlevent_doc, "XMLEvent(meta_id=None, service=None, data=None, *args, **attributes)\n--\n\n"
                            "An event whose data is an lxml element: str and bytes are parsed, dict and list become\n"
                            "elements as by xmltodict, elements are kept, None becomes <root/>. Anything else is\n"
-                           "refused. Parsing reads nothing but the text; external entities are refused.");
+                           "refused. Parsing reads nothing but the text; external entities are refused, unless the\n"
+                           "class attribute xml_parser, an XMLParser, allows more.");
 
 PyDoc_STRVAR(xmlhttpevent_doc,
              "XMLHttpEvent(headers=None, status=(200, 'OK'), environment=None, *args, **attributes)\n--\n\n"
@@ -291,7 +294,9 @@ cps_xmlevent_prepare(PyObject *module, CpsState *state)
 {
     xmlInitParser(); /* once, before any thread of the pool parses */
     state->text_key = PyUnicode_InternFromString("#text");
-    return state->text_key == NULL || cps_lxml_setup(module, state) < 0 ? -1 : cps_standin_setup(module, state);
+    return state->text_key == NULL || cps_lxml_setup(module, state) < 0 || cps_xmlparser_setup(module, state) < 0
+               ? -1
+               : cps_standin_setup(module, state);
 }
 
 int

@@ -83,16 +83,22 @@ next_node(xmlNode *node, const xmlNode *top, int *depth)
 }
 
 bool
-cps_xml_depth_allowed(const xmlNode *element)
+cps_xml_depth_within(const xmlNode *element, int levels)
 {
     int depth = 1;
 
     for (xmlNode *node = (xmlNode *)element; node != NULL; node = next_node(node, element, &depth)) {
-        if (depth > CPS_XML_MAX_DEPTH) {
+        if (depth > levels && node->type == XML_ELEMENT_NODE) {
             return false;
         }
     }
     return true;
+}
+
+bool
+cps_xml_depth_allowed(const xmlNode *element)
+{
+    return cps_xml_depth_within(element, CPS_XML_MAX_DEPTH);
 }
 
 /* ---- names ---- */

@@ -68,7 +68,10 @@ xmlDoc *cps_xml_tree_new(void);
 /* Put all names into the tree's dict. Returns 0, or -1 for want of memory. */
 int cps_xml_document_intern(CpsXmlDocument *document);
 
-/* Whether `element` has at most CPS_XML_MAX_DEPTH levels. */
+/* Whether `element` has at most so many levels of elements. */
+bool cps_xml_depth_within(const xmlNode *element, int levels);
+
+/* The same for CPS_XML_MAX_DEPTH. */
 bool cps_xml_depth_allowed(const xmlNode *element);
 
 static inline bool

@@ -125,7 +125,7 @@ parse_fragment(const char *utf8, size_t length)
         memcpy(text + total, utf8, length);
         total += length;
         total = (size_t)(stpcpy(text + total, end) - text);
-        document = cps_xml_parse(text, total, CPS_XML_UTF8, &errors);
+        document = cps_xml_parse(text, total, CPS_XML_UTF8, NULL, &errors);
         free(text);
     }
     cps_xml_errors_free(&errors);

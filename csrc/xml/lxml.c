@@ -314,7 +314,8 @@ copy_by_text(CpsState *state, PyObject *element)
     CpsXmlErrors errors = {0};
 
     if (bytes != NULL && PyBytes_Check(bytes)) {
-        document = cps_xml_parse(PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), CPS_XML_TRUSTED, &errors);
+        document =
+            cps_xml_parse(PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), CPS_XML_TRUSTED, NULL, &errors);
         if (document == NULL) {
             cps_xml_raise(&errors);
         }

@@ -8,11 +8,15 @@
 
 enum { DEPTH_LIMIT = 256 }; /* as libxml2's own */
 
+static const CpsXmlRules strict;
+
 /* A parse under way. libxml2's own handlers want the parser's context as their data, and lxml, which may share the library, takes
  * the context's _private for its own: so the state is found by the place of the handlers. */
 typedef struct {
     xmlSAXHandler handlers; /* first */
     CpsXmlErrors *errors;
+    const CpsXmlRules *rules;
+    bool reads; /* files */
 } Parsing;
 
 static Parsing *
@@ -40,6 +44,21 @@ refuse(xmlParserCtxt *context, const char *format, const xmlChar *name)
     xmlStopParser(context);
 }
 
+/* What may be read is decided when it is opened (xml/confine.h). */
+static bool
+is_refused(xmlParserCtxt *context, const xmlEntity *entity)
+{
+    switch (entity->etype) {
+    case XML_EXTERNAL_GENERAL_PARSED_ENTITY:
+    case XML_EXTERNAL_PARAMETER_ENTITY:
+        return !parsing_of(context)->reads;
+    case XML_EXTERNAL_GENERAL_UNPARSED_ENTITY:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static xmlEntity *
 parsing_get_entity(void *context, const xmlChar *name)
 {
@@ -48,8 +67,7 @@ parsing_get_entity(void *context, const xmlChar *name)
     if (entity == NULL) {
         refuse(context, "Entity '%.200s' not defined", name);
     }
-    else if (entity->etype == XML_EXTERNAL_GENERAL_PARSED_ENTITY ||
-             entity->etype == XML_EXTERNAL_GENERAL_UNPARSED_ENTITY) {
+    else if (is_refused(context, entity)) {
         refuse(context, "External entity '%.200s' refused", name);
         entity = NULL;
     }
@@ -61,14 +79,14 @@ parsing_get_parameter_entity(void *context, const xmlChar *name)
 {
     xmlEntity *entity = xmlSAX2GetParameterEntity(context, name);
 
-    if (entity == NULL || entity->etype == XML_EXTERNAL_PARAMETER_ENTITY) {
+    if (entity == NULL || is_refused(context, entity)) {
         refuse(context, entity == NULL ? "Entity '%%%.200s' not defined" : "External entity '%%%.200s' refused", name);
         entity = NULL;
     }
     return entity;
 }
 
-/* ---- long texts: libxml2 lifts all its bounds for them ---- */
+/* ---- libxml2 lifts all its bounds for long texts ---- */
 
 static void
 parsing_on_document_type(void *context, const xmlChar *name, const xmlChar *external, const xmlChar *system)
@@ -76,12 +94,18 @@ parsing_on_document_type(void *context, const xmlChar *name, const xmlChar *exte
     refuse(context, "Document type '%.200s' refused in a document of more than 10 MB", name);
 }
 
+static int
+allowed_depth(const CpsXmlRules *rules)
+{
+    return rules->huge ? CPS_XML_MAX_DEPTH : DEPTH_LIMIT;
+}
+
 static void
 parsing_on_element(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int namespaces,
                    const xmlChar **declared, int attributes, int defaulted, const xmlChar **values)
 {
     xmlSAX2StartElementNs(context, name, prefix, uri, namespaces, declared, attributes, defaulted, values);
-    if (((xmlParserCtxt *)context)->nodeNr > DEPTH_LIMIT) {
+    if (((xmlParserCtxt *)context)->nodeNr > allowed_depth(parsing_of(context)->rules)) {
         refuse(context, "Excessive depth in document at element '%.200s'", name);
     }
 }
@@ -100,6 +124,8 @@ drop_siblings(xmlDoc *tree)
         xmlFreeRefTable(tree->refs);
         tree->ids = NULL;
         tree->refs = NULL;
+        xmlFreeDtd(tree->extSubset);
+        tree->extSubset = NULL;
     }
     for (xmlNode *node = tree->children; node != NULL; node = next) {
         next = node->next;
@@ -111,15 +137,21 @@ drop_siblings(xmlDoc *tree)
 }
 
 static void
-set_handlers(xmlSAXHandler *handlers, bool long_text)
+set_handlers(Parsing *parsing, bool unbounded)
 {
+    xmlSAXHandler *handlers = &parsing->handlers;
+
     handlers->serror = (xmlStructuredErrorFunc)parsing_on_report;
     handlers->getEntity = parsing_get_entity;
     handlers->getParameterEntity = parsing_get_parameter_entity;
-    handlers->externalSubset = NULL;
-    if (long_text) {
-        handlers->internalSubset = parsing_on_document_type;
+    if (!parsing->reads) {
+        handlers->externalSubset = NULL;
+    }
+    if (unbounded) {
         handlers->startElementNs = parsing_on_element;
+    }
+    if (unbounded && !parsing->rules->huge) {
+        handlers->internalSubset = parsing_on_document_type;
     }
 }
 
@@ -127,12 +159,34 @@ static xmlDoc *
 parse_in(xmlParserCtxt *context, const char *text, size_t length, int flags)
 {
     int options = XML_PARSE_NOENT | XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_COMPACT | XML_PARSE_BIG_LINES;
+    Parsing *parsing = parsing_of(context);
     bool trusted = (flags & CPS_XML_TRUSTED) != 0;
+    bool unbounded = trusted || parsing->rules->huge || length > CPS_XML_LONG;
 
     options |= (flags & CPS_XML_UTF8) != 0 ? XML_PARSE_IGNORE_ENC : 0;
-    options |= trusted || length > CPS_XML_LONG ? XML_PARSE_HUGE : 0;
-    set_handlers(context->sax, length > CPS_XML_LONG && !trusted);
-    return xmlCtxtReadMemory(context, text, (int)length, NULL, NULL, options);
+    options |= unbounded ? XML_PARSE_HUGE : 0;
+    options |= parsing->reads ? XML_PARSE_DTDLOAD | XML_PARSE_DTDATTR : 0;
+    set_handlers(parsing, unbounded && !trusted);
+    return xmlCtxtReadMemory(context, text, (int)length, parsing->rules->base, NULL, options);
+}
+
+/* The same, reading what may be read. */
+static xmlDoc *
+parse_confined(xmlParserCtxt *context, const char *text, size_t length, int flags)
+{
+    const Parsing *parsing = parsing_of(context);
+    CpsXmlHandlers handlers = cps_xml_errors_begin(NULL, NULL);
+    xmlDoc *tree;
+
+    if (parsing->reads) {
+        cps_confine_begin(parsing->rules->readable, parsing->errors);
+    }
+    tree = parse_in(context, text, length, flags);
+    if (parsing->reads) {
+        (void)cps_confine_end();
+    }
+    cps_xml_errors_end(handlers);
+    return tree;
 }
 
 /* Whether the text can be parsed at all; what is wrong with it becomes an error. */
@@ -154,26 +208,40 @@ check_text(const char *text, size_t length, int flags, CpsXmlErrors *errors)
     return true;
 }
 
+/* Whether the tree is what was meant. Entities count each for itself what libxml2 bounds: depth. */
+static bool
+check_tree(const xmlParserCtxt *context, xmlDoc *tree, CpsXmlErrors *errors)
+{
+    int depth = allowed_depth(parsing_of((xmlParserCtxt *)context)->rules);
+
+    if (!context->wellFormed || cps_xml_errors_failed(errors)) {
+        return false;
+    }
+    if (tree->intSubset != NULL && !cps_xml_depth_within(xmlDocGetRootElement(tree), depth)) {
+        cps_xml_errors_add(errors, 0, 0, "Excessive depth in document: entities nest more than %d levels", depth);
+        return false;
+    }
+    return true;
+}
+
 /* The tree, or NULL. */
 static xmlDoc *
-parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
+parse(const char *text, size_t length, int flags, const CpsXmlRules *rules, CpsXmlErrors *errors)
 {
     xmlParserCtxt *context = xmlNewParserCtxt();
-    Parsing parsing = {.errors = errors};
+    Parsing parsing = {.errors = errors, .rules = rules};
     xmlSAXHandler *handlers;
-    CpsXmlHandlers handler;
     xmlDoc *tree;
 
     if (context == NULL) {
         return NULL;
     }
+    parsing.reads = rules->readable != NULL && rules->readable->count > 0;
     handlers = context->sax;
     parsing.handlers = *handlers;
     context->sax = &parsing.handlers;
-    handler = cps_xml_errors_begin(NULL, NULL);
-    tree = parse_in(context, text, length, flags);
-    cps_xml_errors_end(handler);
-    if (tree != NULL && (!context->wellFormed || cps_xml_errors_failed(errors))) {
+    tree = parse_confined(context, text, length, flags);
+    if (tree != NULL && !check_tree(context, tree, errors)) {
         xmlFreeDoc(tree);
         tree = NULL;
     }
@@ -183,11 +251,14 @@ parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
 }
 
 CpsXmlDocument *
-cps_xml_parse(const char *text, size_t length, int flags, CpsXmlErrors *errors)
+cps_xml_parse(const char *text, size_t length, int flags, const CpsXmlRules *rules, CpsXmlErrors *errors)
 {
-    xmlDoc *tree = check_text(text, length, flags, errors) ? parse(text, length, flags, errors) : NULL;
+    xmlDoc *tree = NULL;
     CpsXmlDocument *document;
 
+    if (check_text(text, length, flags, errors)) {
+        tree = parse(text, length, flags, rules == NULL ? &strict : rules, errors);
+    }
     if (tree == NULL) {
         return NULL;
     }

@@ -1,6 +1,6 @@
 /* parse.h: XML text to a document, safely. Plain C: fit for any thread.
  *
- * Nothing is read but the text: a reference to an external entity is an error that names it, and a document type's external
+ * Unless the caller allows more, nothing is read but the text: a reference to an external entity is an error that names it, and a document type's external
  * subset is not read. There are at most 256 levels, and entities may expand to ten times the text (or to 1 MB). A text of more than
  * CPS_XML_LONG bytes may have no document type; in a shorter one no part can be longer than that, and no name longer than 50,000
  * bytes. A namespace prefix that is not declared and an entity that is not defined are errors. The tree is as lxml's parser makes
@@ -8,6 +8,7 @@
 #ifndef CPS_XML_PARSE_H
 #define CPS_XML_PARSE_H
 
+#include "xml/confine.h"
 #include "xml/document.h"
 #include "xml/errors.h"
 
@@ -18,7 +19,16 @@ typedef enum {
     CPS_XML_TRUSTED = 2, /* the text comes from a tree in this process: without the bounds */
 } CpsXmlParseFlags;
 
-/* New; NULL when there are errors, or for want of memory (then *errors may have none). Warnings are not kept. */
-CpsXmlDocument *cps_xml_parse(const char *text, size_t length, int flags, CpsXmlErrors *errors);
+/* What a script allows for texts that it knows. Zero-filled: nothing. */
+typedef struct {
+    /* Where external entities and document types may be read; borrowed, NULL or empty: nowhere. */
+    const CpsAllowedPaths *readable;
+    const char *base; /* borrowed: the URL from which relative names are meant, or NULL */
+    bool huge;        /* entities, texts and document types of any size, and CPS_XML_MAX_DEPTH levels */
+} CpsXmlRules;
+
+/* `rules` may be NULL. New; NULL when there are errors, or for want of memory (then *errors may have none). Warnings are not kept. */
+CpsXmlDocument *cps_xml_parse(const char *text, size_t length, int flags, const CpsXmlRules *rules,
+                              CpsXmlErrors *errors);
 
 #endif

@@ -312,7 +312,8 @@ read_markup(CpsXmlDocument *result)
     CpsXmlErrors errors = {0};
     size_t length;
     char *text = cps_xml_serialize(cps_xml_document_root(result), 0, &length);
-    CpsXmlDocument *read = text == NULL ? NULL : cps_xml_parse(text, length, CPS_XML_UTF8 | CPS_XML_TRUSTED, &errors);
+    CpsXmlDocument *read =
+        text == NULL ? NULL : cps_xml_parse(text, length, CPS_XML_UTF8 | CPS_XML_TRUSTED, NULL, &errors);
 
     free(text);
     cps_xml_errors_free(&errors);

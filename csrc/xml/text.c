@@ -61,7 +61,7 @@ cps_xml_text_bytes(PyObject *text, size_t *length, int *flags)
 }
 
 CpsXmlDocument *
-cps_xml_from_text(PyObject *text)
+cps_xml_from_text(PyObject *text, const CpsXmlRules *rules)
 {
     CpsXmlErrors errors = {0};
     CpsXmlDocument *document;
@@ -73,11 +73,11 @@ cps_xml_from_text(PyObject *text)
         return NULL;
     }
     if (length < LONG_TEXT) {
-        document = cps_xml_parse(bytes, length, flags, &errors);
+        document = cps_xml_parse(bytes, length, flags, rules, &errors);
     }
     else {
         Py_BEGIN_ALLOW_THREADS;
-        document = cps_xml_parse(bytes, length, flags, &errors);
+        document = cps_xml_parse(bytes, length, flags, rules, &errors);
         Py_END_ALLOW_THREADS;
     }
     if (document == NULL) {

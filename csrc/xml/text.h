@@ -10,9 +10,9 @@
  * Unicode. */
 const char *cps_xml_text_bytes(PyObject *text, size_t *length, int *flags);
 
-/* The document in `text`, a str or bytes; the GIL is released while a long one is parsed. New; NULL with SyntaxError set (message,
+/* The document in `text`, a str or bytes, parsed by `rules` (NULL: strictly); the GIL is released while a long one is parsed. New; NULL with SyntaxError set (message,
  * line and column; ValueError for text that is no Unicode). */
-CpsXmlDocument *cps_xml_from_text(PyObject *text);
+CpsXmlDocument *cps_xml_from_text(PyObject *text, const CpsXmlRules *rules);
 
 /* The element as a str. New, or NULL with MemoryError set. */
 PyObject *cps_xml_to_text(xmlNode *element, int flags);

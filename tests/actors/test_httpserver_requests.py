@@ -6,7 +6,7 @@ import json
 import pytest
 
 from compysition import Actor
-from compysition.event import HttpEvent, JSONHttpEvent, XMLHttpEvent
+from compysition.event import HttpEvent, JSONHttpEvent, XMLHttpEvent, XMLParser
 from tests.servers import serving
 
 FORM = "application/x-www-form-urlencoded"
@@ -271,3 +271,13 @@ def test_the_log():
     assert f"[127.0.0.1] POST {url}" in messages
     assert f"[127.0.0.1] POST {url}?a=1" in messages
     assert warning in messages
+
+
+def test_xml_of_requests_reads_what_the_script_allows(server, tmp_path, monkeypatch):
+    (tmp_path / "part.xml").write_text("<part/>")
+    body = '<!DOCTYPE a [<!ENTITY e SYSTEM "part.xml">]><a>&e;</a>'
+    status, answer = refusal(server, body, "application/xml")
+    assert status == 400
+    assert b"External entity &apos;e&apos; refused" in answer or b"External entity 'e'" in answer
+    monkeypatch.setattr(XMLHttpEvent, "xml_parser", XMLParser(tmp_path))
+    assert post(server, body, "application/xml").data_string() == "<a><part/></a>"

@@ -1,12 +1,15 @@
 """Data of XML events: text beside what lxml makes of it, and values as elements and back."""
 
 import contextlib
+import functools
+import pathlib
 import pickle
+import tempfile
 
 from lxml import etree
 
 from compysition.errors import InvalidEventConversion, InvalidEventDataModification
-from compysition.event import JSONEvent, XMLEvent, XMLHttpEvent
+from compysition.event import JSONEvent, XMLEvent, XMLHttpEvent, XMLParser
 from tests.fuzz import target
 from tests.fuzz.choices import Choices, random_seeds
 
@@ -65,3 +68,35 @@ def xml_value(data):
         use(XMLEvent(data={"root": value}))
     with contextlib.suppress(InvalidEventDataModification):
         use(XMLEvent(data=value))
+
+
+@functools.cache
+def reading_class():
+    """A class of events that may read one folder, beside which a secret is."""
+    root = pathlib.Path(tempfile.mkdtemp(prefix="fuzz"))
+    (root / "secret.xml").write_text("<forbidden/>")
+    (root / "allowed").mkdir()
+    (root / "allowed" / "a.xml").write_text("<read/>")
+    (root / "allowed" / "a.dtd").write_text('<!ENTITY % p SYSTEM "a.ent">%p;<!ENTITY e "1">')
+    (root / "allowed" / "a.ent").write_text("<!ATTLIST a b CDATA 'd'>")
+    (root / "allowed" / "b.xml").symlink_to(root / "secret.xml")
+    return type("Reading", (XMLEvent,), {"xml_parser": XMLParser(root / "allowed")})
+
+
+@target(
+    lambda: [
+        *SEEDS,
+        b'<!DOCTYPE a SYSTEM "a.dtd"><a>&e;</a>',
+        b'<!DOCTYPE a [<!ENTITY % p SYSTEM "a.dtd">%p;<!ENTITY f SYSTEM "a.xml">]><a>&e;&f;</a>',
+        b'<!DOCTYPE a [<!ENTITY f SYSTEM "../secret.xml">]><a>&f;</a>',
+        b'<!DOCTYPE a [<!ENTITY f SYSTEM "b.xml">]><a>&f;</a>',
+    ]
+)
+def xml_files(data):
+    """Text that may read files: only those."""
+    try:
+        event = reading_class()(data=data)
+    except InvalidEventDataModification:
+        return
+    assert "<forbidden/>" not in event.data_string() or b"forbidden" in data
+    assert event.clone().data_string() == event.data_string()
