@@ -972,7 +972,7 @@ cps_wire_load(CpsState *state, const CpsWire *wire, const char *bytes, size_t le
 
 /* ---- for scripts ---- */
 
-PyDoc_STRVAR(dumps_doc, "wire_dumps(event)\n--\n\n"
+PyDoc_STRVAR(dumps_doc, "wire_dumps(event, /)\n--\n\n"
                         "An event as bytes: CBOR (RFC 8949), as the actors between processes send it.\n\n"
                         "event: an Event. A class of one's own travels as the built-in one that it is derived from.\n"
                         "Raises TypeError, which names the attribute, when a part of it has no form.");
