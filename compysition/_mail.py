@@ -1,14 +1,15 @@
-"""Mail as SMTPIn gets it (RFC 5322, RFC 2045 to 2047): headers and text. Imported when the first message comes.
+"""Mail as SMTPIn gets it (RFC 5322, RFC 2045 to 2047, RFC 6532): headers and text. Imported when the first message comes.
 
-Anybody may send anything here, so that the package email only gets what it reads in a time that grows with the size: headers one
-part at a time, and no long parameters.
+Anybody may send anything here. The package email reads parameters of headers, and no long ones: its time for them grows with
+the square. Its parsers take ten times as long as what is here, or raise for malformed headers.
 """
 
 import binascii
 import email.message
-import email.parser
+import functools
 import itertools
 import re
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -17,12 +18,14 @@ from compysition._charsets import canonical
 from compysition.errors import MalformedEventData
 
 MOST_HEAD = 262_144  # bytes of headers, of a message or a part
-MOST_PARAMETERS = 2048  # characters of a Content-Type: email's time grows with the square
+MOST_PARAMETERS = 2048  # bytes of a header that has some
 MOST_DEPTH = 10  # of multiparts in multiparts
 
-FIRST_END = re.compile(rb"\A\r?\n")
-BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-FIRST_LINE = re.compile(rb"[!-9;-~]+[ \t]*:|From ")
+UNIX_FROM = re.compile(rb"From [^\r\n]*(?:\r\n?|\n)")
+HEADER = re.compile(
+    rb"([!-9;-~]+)[ \t]*:[ \t]*([^\r\n]*(?:(?:\r\n?|\n)[ \t][^\r\n]*)*)(?:\r\n?|\n|\Z)"
+)
+LINE_END = re.compile(rb"\r\n?|\n|")
 ENCODED_WORD = re.compile(r"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?\s]*)\?=")
 ENCODED_WORDS = re.compile(
     r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=(?:[ \t]*=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)*"
@@ -34,7 +37,15 @@ LINES_OF_HTML = """
 TEXT_OF_HTML = "//text()[not(ancestor::script or ancestor::style or ancestor::head)]"
 
 Mail = dict[str, str | list[str]]
-parse_headers = email.parser.HeaderParser().parsestr
+Headers = list[tuple[str, bytes]]
+
+
+class ContentType(NamedTuple):
+    """What a Content-Type says."""
+
+    name: str = "text/plain"
+    boundary: str | None = None  # of a multipart
+    charset: str | None = None
 
 
 def clean(text: str) -> str:
@@ -44,7 +55,7 @@ def clean(text: str) -> str:
 
 def decode_text(text: bytes, charset: str | None) -> str:
     """Decode, by UTF-8 where the charset is none that is known."""
-    return text.decode(canonical(charset or "utf-8") or "utf-8", "replace")
+    return text.decode(canonical(charset) or "utf-8" if charset else "utf-8", "replace")
 
 
 # ---- headers ----
@@ -68,58 +79,81 @@ def decode_words(match: re.Match[str]) -> str:
         return match[0]
 
 
-def header_text(value: str) -> str:
+def header_text(value: bytes) -> str:
     """Unfold and decode the value of a header."""
-    value = value.replace("\r", "").replace("\n", "")
-    return clean(ENCODED_WORDS.sub(decode_words, value) if "=?" in value else value)
+    text = value.replace(b"\r", b"").replace(b"\n", b"").decode("utf-8", "replace")
+    if "=?" in text:
+        text = ENCODED_WORDS.sub(decode_words, text)
+    return text if text.isprintable() else clean(text)
 
 
-def split_message(data: bytes) -> tuple[email.message.Message, bytes]:
-    """Return the headers and the body of a message or part.
+def split_message(data: bytes) -> tuple[Headers, bytes]:
+    """Return the headers and the body of a message or part: that begins at an empty line, or one that is no header.
 
     Raises MalformedEventData for more than MOST_HEAD bytes of headers.
     """
-    match = BLANK_LINE.search(data)
-    head, body = (data[: match.start()], data[match.end() :]) if match else (data, b"")
-    if not FIRST_LINE.match(data):
-        head, body = b"", FIRST_END.sub(b"", data)
-    if len(head) > MOST_HEAD:
-        raise MalformedEventData(f"More than {MOST_HEAD} bytes of headers")
-    message = parse_headers(head.decode("utf-8", "replace"))
-    rest = message.get_payload()  # from the first line on that is no header
-    if isinstance(rest, str) and rest:
-        body = rest.encode("utf-8", "replace") + b"\r\n\r\n" + body
-    if len(message.get("content-type", "")) > MOST_PARAMETERS:
-        message.replace_header("content-type", "application/octet-stream")
-    return message, body
+    first = UNIX_FROM.match(data)
+    place = first.end() if first else 0
+    headers = []
+    while match := HEADER.match(data, place):
+        place = match.end()
+        if place > MOST_HEAD:
+            raise MalformedEventData(f"More than {MOST_HEAD} bytes of headers")
+        headers.append((match[1].decode("ascii"), match[2]))
+    end = LINE_END.match(data, place)
+    return headers, data[end.end() if end else place :]
 
 
-def headers_of(message: email.message.Message) -> Mail:
+def headers_of(headers: Headers) -> Mail:
     """Return name -> text, or the list of texts of a header that is there several times, whatever the case of its name."""
-    headers: Mail = {}
+    mail: Mail = {}
     names: dict[str, str] = {}
-    for name, value in message.items():
+    for name, value in headers:
         name = names.setdefault(name.lower(), "Payload" if name == "payload" else name)
         text = header_text(value)
-        before = headers.get(name)
+        before = mail.get(name)
         if before is None:
-            headers[name] = text
+            mail[name] = text
         elif isinstance(before, list):
             before.append(text)
         else:
-            headers[name] = [before, text]
-    return headers
+            mail[name] = [before, text]
+    return mail
+
+
+def parameter_header(headers: Headers, name: str) -> str:
+    """Return the first header of that name (in lower case), "" when it is missing or too long."""
+    for found, value in headers:
+        if found.lower() == name:
+            return value.decode("utf-8", "replace") if len(value) <= MOST_PARAMETERS else ""
+    return ""
+
+
+@functools.lru_cache(maxsize=64)
+def read_content_type(value: str) -> ContentType:
+    if not value:
+        return ContentType()
+    message = email.message.Message()
+    message["Content-Type"] = value
+    kind = message.get_content_type()
+    boundary = message.get_boundary() if kind.startswith("multipart/") else None
+    return ContentType(kind, boundary, message.get_content_charset())
 
 
 # ---- bodies ----
 
 
-def body_text(message: email.message.Message, body: bytes) -> str:
+def body_text(headers: Headers, content: ContentType, body: bytes) -> str:
     """Decode a body that is one part."""
-    message.set_payload(body.decode("ascii", "surrogateescape"))
-    decoded = message.get_payload(decode=True)
-    assert isinstance(decoded, bytes)
-    return clean(decode_text(decoded, message.get_content_charset()))
+    encoding = parameter_header(headers, "content-transfer-encoding").strip().lower()
+    try:
+        if encoding == "base64":
+            body = binascii.a2b_base64(body + b"==")
+        elif encoding == "quoted-printable":
+            body = binascii.a2b_qp(body)
+    except binascii.Error:
+        pass  # it stays as it is
+    return clean(decode_text(body, content.charset))
 
 
 def html_text(html: str) -> str:
@@ -138,22 +172,20 @@ def html_text(html: str) -> str:
 
 
 def find_texts(
-    message: email.message.Message, body: bytes, found: dict[str, str], depth: int = 0
+    headers: Headers, content: ContentType, body: bytes, found: dict[str, str], depth: int = 0
 ) -> None:
     """Put the first text/plain that is no attachment into ``found``, and the first text/html before that."""
-    kind = message.get_content_type()
-    boundary = message.get_boundary() if kind.startswith("multipart/") else None
-    if boundary and depth < MOST_DEPTH:
-        for part in _multipart.split(boundary.encode("utf-8", "replace"), body):
-            find_texts(*split_message(FIRST_END.sub(b"", part)), found, depth + 1)
+    if content.boundary and depth < MOST_DEPTH:
+        for part in _multipart.split(content.boundary.encode("utf-8", "replace"), body):
+            inner, text = split_message(LINE_END.sub(b"", part, count=1))
+            kind = read_content_type(parameter_header(inner, "content-type"))
+            find_texts(inner, kind, text, found, depth + 1)
             if "text/plain" in found:
                 break
-    elif (
-        kind in ("text/plain", "text/html")
-        and kind not in found
-        and message.get_content_disposition() != "attachment"
-    ):
-        found[kind] = body_text(message, body)
+    elif content.name in ("text/plain", "text/html") and content.name not in found:
+        disposition = parameter_header(headers, "content-disposition").partition(";")[0]
+        if disposition.strip().lower() != "attachment":
+            found[content.name] = body_text(headers, content, body)
 
 
 def read(data: bytes) -> Mail:
@@ -162,12 +194,13 @@ def read(data: bytes) -> Mail:
     That is the first text/plain of a multipart, else the text of its first text/html; and of other messages their body.
     Raises MalformedEventData for headers that are too long, and more than a thousand parts.
     """
-    message, body = split_message(data)
-    mail = headers_of(message)
-    if message.get_content_maintype() == "multipart" and message.get_boundary():
+    headers, body = split_message(data)
+    content = read_content_type(parameter_header(headers, "content-type"))
+    mail = headers_of(headers)
+    if content.boundary:
         found: dict[str, str] = {}
-        find_texts(message, body, found)
+        find_texts(headers, content, body, found)
         mail["payload"] = found.get("text/plain") or html_text(found.get("text/html", ""))
     else:
-        mail["payload"] = body_text(message, body)
+        mail["payload"] = body_text(headers, content, body)
     return mail

@@ -44,6 +44,8 @@ MEASURES = {
     "http_server:xslt": ("native",),
     "http_server:idle": ("native",),
     "http_server:soak": ("native",),
+    "smtp_server:messages": ("native",),
+    "smtp_server:sessions": ("native",),
     "soak:soak": ("native",),
     "soak:transforms": ("native",),
 }
