@@ -657,7 +657,7 @@ read_xml(Reader *reader)
     int result = read_text_into(reader, &text, "XML that is no text");
 
     if (result == 0) {
-        result = store_payload(reader, cps_xml_payload(reader->unpacker.state, text));
+        result = store_payload(reader, cps_xml_payload(reader->unpacker.state, (PyObject *)reader->event, text));
     }
     Py_XDECREF(text);
     return result;
