@@ -104,7 +104,7 @@ listen_on(CpsHTTPServer *self, CpsRuntime *rt, CpsTlsContext *context)
     port->actor = self;
     self->listening = port;
     if (self->port == 0) {
-        self->port = cps_listener_port(&port->http.listener);
+        self->port = cps_listener_port(&port->http.base.listener);
     }
     return 0;
 }

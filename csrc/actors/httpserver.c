@@ -358,7 +358,7 @@ server_get_connections(PyObject *op, void *Py_UNUSED(closure))
 {
     const CpsHttpPort *port = ((CpsHTTPServer *)op)->listening;
 
-    return PyLong_FromUnsignedLong(port == NULL ? 0 : port->http.connection_count);
+    return PyLong_FromUnsignedLong(port == NULL ? 0 : port->http.base.client_count);
 }
 
 static PyGetSetDef server_getset[] = {

@@ -354,7 +354,7 @@ smtpin_listen(CpsSMTPIn *self, CpsRuntime *rt, CpsTlsContext *tls)
         }
         cps_list_append(&self->listening, &port->link);
         cps_log(self->base.logger, CPS_LOG_INFO, NULL, "Serving SMTP on %S:%d", self->host,
-                cps_listener_port(&port->smtp.listener));
+                cps_listener_port(&port->smtp.base.listener));
     }
     cps_tls_context_unref(tls);
     return status;
@@ -454,7 +454,7 @@ smtpin_get_ports(PyObject *op, void *Py_UNUSED(closure))
 
     for (int i = 0; ports != NULL && i < self->port_count; i++) {
         PyObject *port =
-            PyLong_FromLong(link == NULL ? self->ports[i] : cps_listener_port(&port_of(link)->smtp.listener));
+            PyLong_FromLong(link == NULL ? self->ports[i] : cps_listener_port(&port_of(link)->smtp.base.listener));
 
         if (port == NULL) {
             Py_CLEAR(ports);
@@ -474,7 +474,7 @@ smtpin_get_connections(PyObject *op, void *Py_UNUSED(closure))
 
     for (CpsLink *link = cps_list_first(&self->listening); link != NULL;
          link = cps_list_after(&self->listening, link)) {
-        count += port_of(link)->smtp.connection_count;
+        count += port_of(link)->smtp.base.client_count;
     }
     return PyLong_FromUnsignedLong(count);
 }

@@ -37,7 +37,7 @@ expire(CpsDeadlines *self, CpsList *waiting, uint64_t now)
             return deadline->due;
         }
         cps_deadline_clear(deadline);
-        self->on_due(deadline);
+        self->on_due(self, deadline);
     }
     return UINT64_MAX;
 }
@@ -63,7 +63,7 @@ on_timer(uv_timer_t *timer)
 }
 
 void
-cps_deadlines_init(CpsDeadlines *self, uv_loop_t *loop, void (*on_due)(CpsDeadline *))
+cps_deadlines_init(CpsDeadlines *self, uv_loop_t *loop, void (*on_due)(CpsDeadlines *, CpsDeadline *))
 {
     self->on_due = on_due;
     for (int kind = 0; kind < CPS_DEADLINE_KINDS; kind++) {

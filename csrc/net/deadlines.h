@@ -18,9 +18,9 @@ typedef struct {
     int kind;
 } CpsDeadline;
 
-typedef struct {
+typedef struct CpsDeadlines {
     /* The time of one is over, which is taken off first. In uv_run; may set and clear any. */
-    void (*on_due)(CpsDeadline *deadline);
+    void (*on_due)(struct CpsDeadlines *deadlines, CpsDeadline *deadline);
 
     /* of deadlines.c */
     uv_timer_t timer;
@@ -28,7 +28,7 @@ typedef struct {
     uint64_t timer_due;                  /* uv_now when it fires */
 } CpsDeadlines;
 
-void cps_deadlines_init(CpsDeadlines *self, uv_loop_t *loop, void (*on_due)(CpsDeadline *));
+void cps_deadlines_init(CpsDeadlines *self, uv_loop_t *loop, void (*on_due)(CpsDeadlines *, CpsDeadline *));
 
 /* on_closed is called from uv_run, with the timer. */
 void cps_deadlines_close(CpsDeadlines *self, uv_close_cb on_closed);

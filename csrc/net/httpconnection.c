@@ -4,13 +4,18 @@
 enum {
     LINGER_MS = 2000,            /* a client may send that long after the last response */
     BODY_BYTES_PER_SECOND = 256, /* slower bodies are broken off */
-    MORE_CONNECTIONS = 8,        /* of the limit, one in so many more gets a 503; further ones are closed */
 };
 
 static CpsHttpConnection *
 connection_of(CpsStream *stream)
 {
     return CPS_CONTAINER(stream, CpsHttpConnection, stream);
+}
+
+static CpsHttpConnection *
+connection_of_client(CpsClient *client)
+{
+    return CPS_CONTAINER(client, CpsHttpConnection, client);
 }
 
 /* --- exchanges ------------------------------------------------------------------------------------------------------------ */
@@ -48,13 +53,13 @@ connection_lose_exchange(CpsHttpConnection *self, CpsHttpExchange *exchange)
     }
 }
 
-void
-cps_http_connection_close(CpsHttpConnection *self)
+static void
+connection_close(CpsHttpConnection *self)
 {
     CpsLink *link;
 
     self->over = true;
-    cps_deadline_clear(&self->wait);
+    cps_deadline_clear(&self->client.wait);
     while ((link = cps_list_pop(&self->exchanges)) != NULL) {
         connection_lose_exchange(self, CPS_CONTAINER(link, CpsHttpExchange, link));
     }
@@ -75,7 +80,7 @@ connection_has_room(const CpsHttpConnection *self)
 static void
 connection_wait_for(CpsHttpConnection *self, CpsHttpWait wait)
 {
-    if (!cps_deadline_is(&self->wait, wait)) {
+    if (!cps_deadline_is(&self->client.wait, wait)) {
         cps_http_wait(self, wait);
     }
 }
@@ -83,7 +88,7 @@ connection_wait_for(CpsHttpConnection *self, CpsHttpWait wait)
 static void
 connection_wait_for_client(CpsHttpConnection *self)
 {
-    if (!cps_deadline_is(&self->wait, CPS_HTTP_WAIT_CLIENT)) {
+    if (!cps_deadline_is(&self->client.wait, CPS_HTTP_WAIT_CLIENT)) {
         self->unsent_before = self->stream.unsent;
         cps_http_wait(self, CPS_HTTP_WAIT_CLIENT);
     }
@@ -94,7 +99,7 @@ static void
 connection_update_wait(CpsHttpConnection *self)
 {
     if (self->stream.closing) {
-        cps_deadline_clear(&self->wait);
+        cps_deadline_clear(&self->client.wait);
     }
     else if (self->stream.unsent > 0) {
         connection_wait_for_client(self);
@@ -103,7 +108,7 @@ connection_update_wait(CpsHttpConnection *self)
         connection_wait_for(self, CPS_HTTP_WAIT_ENDED);
     }
     else if (self->exchange_count > 0 || self->finishing) {
-        cps_deadline_clear(&self->wait); /* for the user; or for the stream, which ends by itself */
+        cps_deadline_clear(&self->client.wait); /* for the user; or for the stream, which ends by itself */
     }
     else if (cps_http_parser_busy(&self->parser)) {
         connection_wait_for(self, self->parser.in_body ? CPS_HTTP_WAIT_BODY : CPS_HTTP_WAIT_HEAD);
@@ -117,8 +122,10 @@ connection_update_wait(CpsHttpConnection *self)
 /* --- answers ---------------------------------------------------------------------------------------------------------------- */
 
 bool
-cps_http_connection_is_done(const CpsHttpConnection *self)
+cps_http_client_is_done(const CpsClient *client)
 {
+    const CpsHttpConnection *self = CPS_CONTAINER(client, CpsHttpConnection, client);
+
     return self->stream.closing || (self->exchange_count == 0 && self->stream.unsent == 0);
 }
 
@@ -134,7 +141,7 @@ static void
 connection_write(CpsHttpConnection *self, CpsBuffer *bytes)
 {
     if (bytes->length > 0 && cps_stream_write(&self->stream, bytes) < 0) {
-        cps_http_connection_close(self);
+        connection_close(self);
     }
     cps_buffer_free(bytes);
 }
@@ -147,7 +154,7 @@ connection_send_continue(CpsHttpConnection *self)
 
     self->owes_continue = false;
     if (cps_buffer_append(&bytes, text, sizeof(text) - 1) < 0) {
-        cps_http_connection_close(self);
+        connection_close(self);
         return;
     }
     connection_write(self, &bytes);
@@ -261,7 +268,7 @@ connection_refuse(CpsHttpConnection *self, int code, const char *reason, const c
     self->over = true;
     connection_drop_request(self);
     if (exchange == NULL) {
-        cps_http_connection_close(self);
+        connection_close(self);
         return;
     }
     exchange->close = true;
@@ -279,13 +286,13 @@ connection_take_request(CpsHttpConnection *self)
 
     if (exchange == NULL) {
         cps_http_request_free(request);
-        cps_http_connection_close(self);
+        connection_close(self);
         return;
     }
     exchange->request = request;
     exchange->body_bytes = request->body.length;
     self->body_bytes = 0; /* the exchange's now */
-    exchange->close = !request->keep_alive || server->ending;
+    exchange->close = !request->keep_alive || server->base.ending;
     self->over = exchange->close;
     self->owes_continue = false; /* its body came without */
     self->served = true;
@@ -318,7 +325,7 @@ connection_handle(CpsHttpConnection *self, CpsHttpOutcome outcome)
 static bool
 connection_is_slow(CpsHttpConnection *self)
 {
-    uint64_t now = uv_now(self->server->loop);
+    uint64_t now = uv_now(self->server->base.loop);
 
     if (!self->parser.in_body) {
         self->body_start = 0;
@@ -353,8 +360,8 @@ connection_feed(CpsHttpConnection *self, const char *bytes, size_t length)
     size_t used;
 
     self->parsing = true;
-    if (cps_deadline_is(&self->wait, CPS_HTTP_WAIT_BODY)) {
-        cps_deadline_clear(&self->wait); /* it begins anew with each piece */
+    if (cps_deadline_is(&self->client.wait, CPS_HTTP_WAIT_BODY)) {
+        cps_deadline_clear(&self->client.wait); /* it begins anew with each piece */
     }
     while (length > 0 && !self->over && connection_has_room(self)) {
         CpsHttpOutcome outcome = cps_http_feed(&self->parser, bytes, length, &used);
@@ -370,7 +377,7 @@ connection_feed(CpsHttpConnection *self, const char *bytes, size_t length)
         connection_refuse(self, 408, "The body comes too slowly", NULL);
     }
     if (!self->over && cps_buffer_append(&self->backlog, bytes, length) < 0) {
-        cps_http_connection_close(self);
+        connection_close(self);
     }
     self->parsing = false;
     if (!self->stream.closing) {
@@ -390,7 +397,7 @@ connection_on_bytes(CpsStream *stream, const char *bytes, size_t length)
     }
     if (self->backlog.length > 0) { /* bytes that TLS had decoded already come although reading is off */
         if (cps_buffer_append(&self->backlog, bytes, length) < 0) {
-            cps_http_connection_close(self);
+            connection_close(self);
         }
         return;
     }
@@ -403,7 +410,7 @@ connection_on_end(CpsStream *stream, int code)
     CpsHttpConnection *self = connection_of(stream);
 
     if (code < 0) {
-        cps_http_connection_close(self);
+        connection_close(self);
         return;
     }
     self->ended = true;
@@ -416,7 +423,7 @@ connection_on_end(CpsStream *stream, int code)
 static void
 connection_note_rest(CpsHttpConnection *self)
 {
-    if (self->server->ending) {
+    if (self->server->base.ending) {
         self->server->on_change(self->server);
     }
 }
@@ -427,7 +434,7 @@ connection_on_drained(CpsStream *stream)
     CpsHttpConnection *self = connection_of(stream);
 
     if (!self->stream.closing) {
-        cps_deadline_clear(&self->wait);
+        cps_deadline_clear(&self->client.wait);
         connection_go_on(self);
     }
     connection_note_rest(self);
@@ -439,9 +446,7 @@ connection_on_closed(CpsStream *stream)
     CpsHttpConnection *self = connection_of(stream);
 
     connection_note_rest(self);
-    if (cps_link_listed(&self->link)) { /* else it was never one of the server's */
-        cps_http_server_forget(self->server, self);
-    }
+    cps_server_forget(&self->server->base, &self->client);
     connection_drop_request(self);
     cps_buffer_free(&self->backlog);
     free(self);
@@ -456,9 +461,10 @@ static const CpsStreamOps connection_ops = {
 
 /* --- life ------------------------------------------------------------------------------------------------------------------- */
 
-CpsHttpConnection *
-cps_http_connection_accept(CpsHttpServer *server)
+CpsClient *
+cps_http_client_accept(CpsServer *base)
 {
+    CpsHttpServer *server = CPS_CONTAINER(base, CpsHttpServer, base);
     CpsHttpConnection *self = calloc(1, sizeof(*self));
     bool closes = false;
 
@@ -468,7 +474,7 @@ cps_http_connection_accept(CpsHttpServer *server)
     self->server = server;
     cps_list_init(&self->exchanges);
     cps_http_parser_init(&self->parser, &server->limits->request);
-    if (cps_stream_accept(&self->stream, &connection_ops, &server->listener, server->tls, &closes) < 0) {
+    if (cps_stream_accept(&self->stream, &connection_ops, &base->listener, base->tls, &closes) < 0) {
         if (!closes) {
             cps_http_parser_free(&self->parser);
             free(self);
@@ -476,24 +482,31 @@ cps_http_connection_accept(CpsHttpServer *server)
         return NULL;
     }
     cps_stream_peer(&self->stream, self->peer, sizeof(self->peer), &self->peer_port);
-    return self;
+    return &self->client;
 }
 
 void
-cps_http_connection_begin(CpsHttpConnection *self)
+cps_http_client_begin(CpsClient *client)
 {
-    uint32_t limit = self->server->limits->connections;
-    uint32_t count = self->server->connection_count;
+    CpsHttpConnection *self = connection_of_client(client);
 
-    if (count > limit + limit / MORE_CONNECTIONS + 1) {
-        cps_http_connection_close(self);
-    }
-    else if (count > limit) {
-        connection_refuse(self, 503, "Too many connections", "Retry-After: 1");
-    }
-    else {
+    switch (cps_server_admit(&self->server->base, self->server->limits->connections)) {
+    case CPS_CLIENT_SERVED:
         connection_go_on(self);
+        break;
+    case CPS_CLIENT_REFUSED:
+        connection_refuse(self, 503, "Too many connections", "Retry-After: 1");
+        break;
+    case CPS_CLIENT_CLOSED:
+        connection_close(self);
+        break;
     }
+}
+
+void
+cps_http_client_close(CpsClient *client)
+{
+    connection_close(connection_of_client(client));
 }
 
 void
@@ -503,8 +516,9 @@ cps_http_connection_refuse_body(CpsHttpConnection *self)
 }
 
 void
-cps_http_connection_end(CpsHttpConnection *self)
+cps_http_client_end(CpsClient *client)
 {
+    CpsHttpConnection *self = connection_of_client(client);
     CpsLink *last;
 
     if (self->over || self->stream.closing) {
@@ -523,16 +537,18 @@ cps_http_connection_end(CpsHttpConnection *self)
 }
 
 void
-cps_http_connection_expire(CpsHttpConnection *self)
+cps_http_client_expire(CpsClient *client)
 {
-    switch ((CpsHttpWait)self->wait.kind) {
+    CpsHttpConnection *self = connection_of_client(client);
+
+    switch ((CpsHttpWait)self->client.wait.kind) {
     case CPS_HTTP_WAIT_REQUEST:
         connection_finish(self);
         connection_update_wait(self);
         break;
     case CPS_HTTP_WAIT_HEAD:
         if (!cps_http_parser_busy(&self->parser)) {
-            cps_http_connection_close(self);
+            connection_close(self);
             break;
         }
         connection_refuse(self, 408, "The head of the request comes too slowly", NULL);
@@ -542,13 +558,13 @@ cps_http_connection_expire(CpsHttpConnection *self)
         break;
     case CPS_HTTP_WAIT_CLIENT:
         if (self->stream.unsent > 0 && self->stream.unsent >= self->unsent_before) {
-            cps_http_connection_close(self);
+            connection_close(self);
             break;
         }
         connection_update_wait(self); /* slowly, but it takes something */
         break;
     case CPS_HTTP_WAIT_ENDED:
-        cps_http_connection_close(self);
+        connection_close(self);
         break;
     }
 }

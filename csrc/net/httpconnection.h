@@ -18,8 +18,7 @@ typedef enum {
 struct CpsHttpConnection {
     CpsStream stream;      /* first */
     CpsHttpServer *server; /* borrowed: it outlives its connections */
-    CpsLink link;          /* in CpsHttpServer.connections */
-    CpsDeadline wait;      /* a CpsHttpWait; or it waits for the user */
+    CpsClient client;      /* waits for a CpsHttpWait, or for the user */
     CpsHttpParser parser;
     CpsList exchanges;   /* CpsHttpExchange.link, in the order of the requests */
     CpsBuffer backlog;   /* what was read and cannot be parsed yet */
@@ -38,27 +37,19 @@ struct CpsHttpConnection {
     bool parsing;                /* within the loop over bytes, which is not entered again */
 };
 
-/* Take a connection that waits; begin to serve it once the server has listed it. NULL when that fails. */
-CpsHttpConnection *cps_http_connection_accept(CpsHttpServer *server);
-void cps_http_connection_begin(CpsHttpConnection *self);
-
-/* No new requests: see cps_http_server_end. */
-void cps_http_connection_end(CpsHttpConnection *self);
-
-/* At once; safe to call twice. */
-void cps_http_connection_close(CpsHttpConnection *self);
-
-/* Its deadline has passed. */
-void cps_http_connection_expire(CpsHttpConnection *self);
+/* For CpsServerOps. One that ends answers what it has got. */
+CpsClient *cps_http_client_accept(CpsServer *server);
+void cps_http_client_begin(CpsClient *client);
+void cps_http_client_expire(CpsClient *client);
+void cps_http_client_end(CpsClient *client);
+void cps_http_client_close(CpsClient *client); /* safe to call twice */
+bool cps_http_client_is_done(const CpsClient *client);
 
 /* Too many bodies are in memory, of which its own is incomplete: break it off. */
 void cps_http_connection_refuse_body(CpsHttpConnection *self);
 
 /* Send what is answered, in order, and go on reading when there is room. */
 void cps_http_connection_flush(CpsHttpConnection *self);
-
-/* Whether nothing is left to be sent. */
-bool cps_http_connection_is_done(const CpsHttpConnection *self);
 
 /* Take it out of its lists and free it. (httpserver.c) */
 void cps_http_exchange_free(CpsHttpExchange *exchange);
@@ -69,8 +60,5 @@ void cps_http_wait(CpsHttpConnection *connection, CpsHttpWait wait);
 /* A body has grown. While all of them have too many bytes, those are broken off that have stood still the longest. Returns whether there
  * is room now: else complete requests have taken it. (httpserver.c) */
 bool cps_http_make_room(CpsHttpServer *server);
-
-/* It is closed: forget it. (httpserver.c) */
-void cps_http_server_forget(CpsHttpServer *server, CpsHttpConnection *connection);
 
 #endif

@@ -3,38 +3,6 @@
 #include "net/httpconnection.h"
 #include "net/tls.h"
 
-/* --- the end ------------------------------------------------------------------------------------------------------------- */
-
-static void
-server_closed_one(CpsHttpServer *server)
-{
-    if (--server->open_handles == 0) {
-        cps_tls_context_unref(server->tls);
-        server->tls = NULL;
-        server->on_closed(server);
-    }
-}
-
-static void
-server_on_timer_closed(uv_handle_t *timer)
-{
-    server_closed_one(CPS_CONTAINER(timer, CpsHttpServer, deadlines.timer));
-}
-
-static void
-server_on_listener_closed(CpsListener *listener)
-{
-    server_closed_one(CPS_CONTAINER(listener, CpsHttpServer, listener));
-}
-
-void
-cps_http_server_forget(CpsHttpServer *server, CpsHttpConnection *connection)
-{
-    cps_link_remove(&connection->link);
-    server->connection_count--;
-    server_closed_one(server);
-}
-
 /* --- deadlines ------------------------------------------------------------------------------------------------------------ */
 
 static uint32_t
@@ -55,18 +23,12 @@ server_wait_ms(const CpsHttpServerLimits *limits, CpsHttpWait wait)
     return limits->ended_ms;
 }
 
-static void
-server_on_due(CpsDeadline *deadline)
-{
-    cps_http_connection_expire(CPS_CONTAINER(deadline, CpsHttpConnection, wait));
-}
-
 void
 cps_http_wait(CpsHttpConnection *connection, CpsHttpWait wait)
 {
     CpsHttpServer *server = connection->server;
 
-    cps_deadline_set(&server->deadlines, &connection->wait, wait, server_wait_ms(server->limits, wait));
+    cps_deadline_set(&server->base.deadlines, &connection->client.wait, wait, server_wait_ms(server->limits, wait));
 }
 
 /* --- memory --------------------------------------------------------------------------------------------------------------- */
@@ -77,109 +39,43 @@ cps_http_make_room(CpsHttpServer *server)
     CpsDeadline *first;
 
     while (server->body_bytes > server->limits->body_bytes) {
-        first = cps_deadlines_first(&server->deadlines, CPS_HTTP_WAIT_BODY);
+        first = cps_deadlines_first(&server->base.deadlines, CPS_HTTP_WAIT_BODY);
         if (first == NULL) {
             return false;
         }
-        cps_http_connection_refuse_body(CPS_CONTAINER(first, CpsHttpConnection, wait));
+        cps_http_connection_refuse_body(CPS_CONTAINER(first, CpsHttpConnection, client.wait));
     }
     return true;
 }
 
-/* --- listening ------------------------------------------------------------------------------------------------------------ */
+/* --- life ----------------------------------------------------------------------------------------------------------------- */
 
 static void
-server_on_connection(CpsListener *listener)
+server_on_closed(CpsServer *base)
 {
-    CpsHttpServer *server = CPS_CONTAINER(listener, CpsHttpServer, listener);
-    CpsHttpConnection *connection = cps_http_connection_accept(server);
+    CpsHttpServer *server = CPS_CONTAINER(base, CpsHttpServer, base);
 
-    if (connection != NULL) {
-        cps_list_append(&server->connections, &connection->link);
-        server->connection_count++;
-        server->open_handles++;
-        cps_http_connection_begin(connection);
-    }
+    server->on_closed(server);
 }
+
+static const CpsServerOps server_ops = {
+    .accept = cps_http_client_accept,
+    .begin = cps_http_client_begin,
+    .expire = cps_http_client_expire,
+    .end = cps_http_client_end,
+    .close = cps_http_client_close,
+    .is_done = cps_http_client_is_done,
+    .on_closed = server_on_closed,
+};
 
 int
 cps_http_server_open(CpsHttpServer *server, uv_loop_t *loop, const CpsListenAt *at, CpsTlsContext *tls,
                      const CpsHttpServerLimits *limits)
 {
-    bool closes = false;
-    int code;
-
-    server->loop = loop;
-    server->tls = tls;
     server->limits = limits;
     cps_list_init(&server->received);
     cps_list_init(&server->gone);
-    cps_list_init(&server->connections);
-    cps_deadlines_init(&server->deadlines, loop, server_on_due);
-    server->open_handles = 1;
-    server->listener.on_connection = server_on_connection;
-    server->listener.on_closed = server_on_listener_closed;
-    code = cps_listener_open(&server->listener, loop, at, &closes);
-    server->listening = code == 0;
-    server->open_handles += code == 0 || closes ? 1 : 0;
-    if (code < 0) {
-        cps_deadlines_close(&server->deadlines, server_on_timer_closed);
-    }
-    return code;
-}
-
-static void
-server_stop_listening(CpsHttpServer *server)
-{
-    if (server->listening) {
-        server->listening = false;
-        cps_listener_close(&server->listener);
-    }
-}
-
-/* Call `visit` for each connection, which may be gone afterwards. */
-static void
-server_visit_connections(CpsHttpServer *server, void (*visit)(CpsHttpConnection *))
-{
-    CpsLink *link = cps_list_first(&server->connections);
-
-    while (link != NULL) {
-        CpsLink *next = cps_list_after(&server->connections, link);
-
-        visit(CPS_CONTAINER(link, CpsHttpConnection, link));
-        link = next;
-    }
-}
-
-void
-cps_http_server_end(CpsHttpServer *server)
-{
-    if (!server->ending) {
-        server->ending = true;
-        server_stop_listening(server);
-        server_visit_connections(server, cps_http_connection_end);
-    }
-}
-
-bool
-cps_http_server_at_rest(const CpsHttpServer *server)
-{
-    for (CpsLink *link = cps_list_first(&server->connections); link != NULL;
-         link = cps_list_after(&server->connections, link)) {
-        if (!cps_http_connection_is_done(CPS_CONTAINER(link, CpsHttpConnection, link))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void
-cps_http_server_close(CpsHttpServer *server)
-{
-    server->ending = true;
-    server_stop_listening(server);
-    server_visit_connections(server, cps_http_connection_close);
-    cps_deadlines_close(&server->deadlines, server_on_timer_closed);
+    return cps_server_open(&server->base, &server_ops, loop, at, tls);
 }
 
 /* --- exchanges ------------------------------------------------------------------------------------------------------------ */

@@ -5,10 +5,9 @@
 #define CPS_NET_HTTPSERVER_H
 
 #include "base/list.h"
-#include "net/deadlines.h"
 #include "net/httpparser.h"
 #include "net/httpresponse.h"
-#include "net/listener.h"
+#include "net/server.h"
 #include "net/stream.h"
 
 typedef struct CpsHttpServer CpsHttpServer;
@@ -48,21 +47,13 @@ typedef struct CpsHttpExchange {
 } CpsHttpExchange;
 
 struct CpsHttpServer {
-    uv_loop_t *loop;
-    const CpsHttpServerLimits *limits; /* borrowed */
-    CpsTlsContext *tls;                /* owned; NULL: plain */
-    CpsListener listener;
+    CpsServer base;                           /* the waits of its clients are of a CpsHttpWait */
+    const CpsHttpServerLimits *limits;        /* borrowed */
     void (*on_change)(CpsHttpServer *server); /* pure C: something was added to received or gone */
     void (*on_closed)(CpsHttpServer *server); /* after cps_http_server_close: the last connection is gone */
     CpsList received;                         /* CpsHttpExchange.user_link: for cps_http_next */
-    CpsList gone;           /* CpsHttpExchange.user_link: held ones whose clients have gone, for cps_http_next_gone */
-    CpsList connections;    /* CpsHttpConnection.link */
-    CpsDeadlines deadlines; /* CpsHttpConnection.wait, by CpsHttpWait */
-    uint64_t body_bytes;    /* of requests that are not answered yet, complete or not */
-    uint32_t connection_count;
-    uint32_t open_handles; /* of listener and deadlines */
-    bool listening;
-    bool ending; /* no new requests; connections end when they have nothing to answer */
+    CpsList gone;        /* CpsHttpExchange.user_link: held ones whose clients have gone, for cps_http_next_gone */
+    uint64_t body_bytes; /* of requests that are not answered yet, complete or not */
 };
 
 /* Listen. May block while a name is resolved: without the GIL, outside of uv_run. `tls` is taken, also on failure. Returns 0, or a libuv
@@ -108,12 +99,24 @@ cps_http_keeps_alive(const CpsHttpExchange *exchange)
 const char *cps_http_peer(const CpsHttpExchange *exchange, int *port);
 
 /* No new connections and requests: idle connections are closed, others end with their next answer. Safe to call twice. */
-void cps_http_server_end(CpsHttpServer *server);
+static inline void
+cps_http_server_end(CpsHttpServer *server)
+{
+    cps_server_end(&server->base);
+}
 
 /* Whether every answer is with the kernel and all connections are on their way out. */
-bool cps_http_server_at_rest(const CpsHttpServer *server);
+static inline bool
+cps_http_server_at_rest(const CpsHttpServer *server)
+{
+    return cps_server_at_rest(&server->base);
+}
 
 /* Close everything at once: listener, connections, timer. Exchanges that the user holds count as gone. */
-void cps_http_server_close(CpsHttpServer *server);
+static inline void
+cps_http_server_close(CpsHttpServer *server)
+{
+    cps_server_close(&server->base);
+}
 
 #endif

@@ -4,7 +4,6 @@ enum {
     LINGER_MS = 2000,            /* for the client to read the last reply */
     DATA_BYTES_PER_SECOND = 256, /* slower messages are broken off */
     UNSENT_BYTES = 65536,        /* of replies: with more, no more commands are read */
-    MORE_CONNECTIONS = 8,        /* of the limit, one in so many more gets a 421; further ones are closed */
 };
 
 static CpsSmtpConnection *
@@ -13,14 +12,20 @@ connection_of(CpsStream *stream)
     return CPS_CONTAINER(stream, CpsSmtpConnection, stream);
 }
 
-void
-cps_smtp_connection_close(CpsSmtpConnection *self)
+static CpsSmtpConnection *
+connection_of_client(CpsClient *client)
+{
+    return CPS_CONTAINER(client, CpsSmtpConnection, client);
+}
+
+static void
+connection_close(CpsSmtpConnection *self)
 {
     CpsSmtpDelivery *delivery = self->delivery;
 
     self->finishing = true;
     self->delivery = NULL;
-    cps_deadline_clear(&self->wait);
+    cps_deadline_clear(&self->client.wait);
     if (delivery != NULL) {
         delivery->connection = NULL;
         if (!delivery->held) {
@@ -36,9 +41,9 @@ cps_smtp_connection_close(CpsSmtpConnection *self)
 static void
 connection_wait(CpsSmtpConnection *self, CpsSmtpWait kind, uint32_t ms)
 {
-    if (!cps_deadline_is(&self->wait, (int)kind)) {
+    if (!cps_deadline_is(&self->client.wait, (int)kind)) {
         self->unsent_before = self->stream.unsent;
-        cps_deadline_set(&self->server->deadlines, &self->wait, (int)kind, ms);
+        cps_deadline_set(&self->server->base.deadlines, &self->client.wait, (int)kind, ms);
     }
 }
 
@@ -49,13 +54,13 @@ connection_update_wait(CpsSmtpConnection *self)
     const CpsSmtpServerLimits *limits = self->server->limits;
 
     if (self->stream.closing) {
-        cps_deadline_clear(&self->wait);
+        cps_deadline_clear(&self->client.wait);
     }
     else if (self->stream.unsent > 0) {
         connection_wait(self, CPS_SMTP_WAIT_CLIENT, limits->write_ms);
     }
     else if (self->finishing || self->delivery != NULL) {
-        cps_deadline_clear(&self->wait); /* for the stream, which ends by itself; or for the user */
+        cps_deadline_clear(&self->client.wait); /* for the stream, which ends by itself; or for the user */
     }
     else if (self->session.in_data) {
         connection_wait(self, CPS_SMTP_WAIT_DATA, limits->data_ms);
@@ -68,8 +73,10 @@ connection_update_wait(CpsSmtpConnection *self)
 /* --- replies --------------------------------------------------------------------------------------------------------------------- */
 
 bool
-cps_smtp_connection_is_done(const CpsSmtpConnection *self)
+cps_smtp_client_is_done(const CpsClient *client)
 {
+    const CpsSmtpConnection *self = CPS_CONTAINER(client, CpsSmtpConnection, client);
+
     return self->stream.closing || (self->finishing && self->stream.unsent == 0);
 }
 
@@ -77,7 +84,7 @@ static void
 connection_write_replies(CpsSmtpConnection *self)
 {
     if (self->session.replies.length > 0 && cps_stream_write(&self->stream, &self->session.replies) < 0) {
-        cps_smtp_connection_close(self);
+        connection_close(self);
     }
 }
 
@@ -129,9 +136,9 @@ connection_start_tls(CpsSmtpConnection *self)
 {
     self->starting_tls = false;
     cps_smtp_secured(&self->session);
-    cps_deadline_clear(&self->wait);
-    if (cps_stream_start_tls(&self->stream, self->server->tls) < 0) {
-        cps_smtp_connection_close(self);
+    cps_deadline_clear(&self->client.wait);
+    if (cps_stream_start_tls(&self->stream, self->server->base.tls) < 0) {
+        connection_close(self);
     }
 }
 
@@ -165,7 +172,7 @@ static bool
 connection_is_slow(const CpsSmtpConnection *self)
 {
     return self->session.in_data &&
-           uv_now(self->server->loop) - self->data_start >
+           uv_now(self->server->base.loop) - self->data_start >
                self->server->limits->data_ms + self->session.data_bytes * 1000 / DATA_BYTES_PER_SECOND;
 }
 
@@ -174,10 +181,10 @@ static void
 connection_note_progress(CpsSmtpConnection *self, bool was_in_data, uint32_t commands_before)
 {
     if (self->session.in_data || self->session.commands != commands_before) {
-        cps_deadline_clear(&self->wait);
+        cps_deadline_clear(&self->client.wait);
     }
     if (self->session.in_data && (!was_in_data || self->session.commands != commands_before)) {
-        self->data_start = uv_now(self->server->loop);
+        self->data_start = uv_now(self->server->base.loop);
     }
 }
 
@@ -209,7 +216,7 @@ static void
 connection_keep(CpsSmtpConnection *self, const char *bytes, size_t length)
 {
     if (cps_buffer_append(&self->backlog, bytes, length) < 0) {
-        cps_smtp_connection_close(self);
+        connection_close(self);
     }
 }
 
@@ -256,7 +263,7 @@ cps_smtp_connection_answer(CpsSmtpConnection *self, const char *reply)
     if (self->stream.closing) {
         return;
     }
-    if (self->server->ending) {
+    if (self->server->base.ending) {
         connection_dismiss(self, "421 4.3.2", "The server is stopping");
         return;
     }
@@ -286,7 +293,7 @@ connection_on_end(CpsStream *stream, int code)
     CpsSmtpConnection *self = connection_of(stream);
 
     if (code < 0) {
-        cps_smtp_connection_close(self);
+        connection_close(self);
         return;
     }
     self->ended = true;
@@ -297,7 +304,7 @@ connection_on_end(CpsStream *stream, int code)
 static void
 connection_note_rest(CpsSmtpConnection *self)
 {
-    if (self->server->ending) {
+    if (self->server->base.ending) {
         self->server->on_change(self->server);
     }
 }
@@ -307,7 +314,7 @@ connection_on_drained(CpsStream *stream)
 {
     CpsSmtpConnection *self = connection_of(stream);
 
-    cps_deadline_clear(&self->wait);
+    cps_deadline_clear(&self->client.wait);
     connection_go_on(self);
     connection_note_rest(self);
 }
@@ -317,11 +324,9 @@ connection_on_closed(CpsStream *stream)
 {
     CpsSmtpConnection *self = connection_of(stream);
 
-    cps_deadline_clear(&self->wait); /* the stream ended by itself */
+    cps_deadline_clear(&self->client.wait); /* the stream ended by itself */
     connection_note_rest(self);
-    if (cps_link_listed(&self->link)) { /* else it was never one of the server's */
-        cps_smtp_server_forget(self->server, self);
-    }
+    cps_server_forget(&self->server->base, &self->client);
     cps_smtp_session_free(&self->session);
     cps_buffer_free(&self->backlog);
     free(self);
@@ -336,9 +341,10 @@ static const CpsStreamOps connection_ops = {
 
 /* --- life ------------------------------------------------------------------------------------------------------------------------ */
 
-CpsSmtpConnection *
-cps_smtp_connection_accept(CpsSmtpServer *server)
+CpsClient *
+cps_smtp_client_accept(CpsServer *base)
 {
+    CpsSmtpServer *server = CPS_CONTAINER(base, CpsSmtpServer, base);
     CpsSmtpConnection *self = calloc(1, sizeof(*self));
     bool closes = false;
 
@@ -347,48 +353,59 @@ cps_smtp_connection_accept(CpsSmtpServer *server)
     }
     self->server = server;
     cps_smtp_session_init(&self->session, &server->limits->session, server->name,
-                          server->tls != NULL && !server->implicit_tls);
-    if (cps_stream_accept(&self->stream, &connection_ops, &server->listener, server->implicit_tls ? server->tls : NULL,
+                          base->tls != NULL && !server->implicit_tls);
+    if (cps_stream_accept(&self->stream, &connection_ops, &base->listener, server->implicit_tls ? base->tls : NULL,
                           &closes) < 0) {
         if (!closes) {
             free(self);
         }
         return NULL;
     }
-    return self;
+    return &self->client;
 }
 
 void
-cps_smtp_connection_begin(CpsSmtpConnection *self)
+cps_smtp_client_begin(CpsClient *client)
 {
-    uint32_t limit = self->server->limits->connections;
-    uint32_t count = self->server->connection_count;
+    CpsSmtpConnection *self = connection_of_client(client);
 
-    if (count > limit + limit / MORE_CONNECTIONS + 1) {
-        cps_smtp_connection_close(self);
-    }
-    else if (count > limit) {
-        connection_dismiss(self, "421 4.3.2", "Too many connections");
-    }
-    else {
+    switch (cps_server_admit(&self->server->base, self->server->limits->connections)) {
+    case CPS_CLIENT_SERVED:
         cps_smtp_announce(&self->session, "220", "ESMTP");
         connection_write_replies(self);
         connection_go_on(self);
+        break;
+    case CPS_CLIENT_REFUSED:
+        connection_dismiss(self, "421 4.3.2", "Too many connections");
+        break;
+    case CPS_CLIENT_CLOSED:
+        connection_close(self);
+        break;
     }
 }
 
 void
-cps_smtp_connection_end(CpsSmtpConnection *self)
+cps_smtp_client_close(CpsClient *client)
 {
+    connection_close(connection_of_client(client));
+}
+
+void
+cps_smtp_client_end(CpsClient *client)
+{
+    CpsSmtpConnection *self = connection_of_client(client);
+
     if (!self->finishing && self->delivery == NULL) {
         connection_dismiss(self, "421 4.3.2", "The server is stopping");
     }
 }
 
 void
-cps_smtp_connection_expire(CpsSmtpConnection *self)
+cps_smtp_client_expire(CpsClient *client)
 {
-    switch ((CpsSmtpWait)self->wait.kind) {
+    CpsSmtpConnection *self = connection_of_client(client);
+
+    switch ((CpsSmtpWait)self->client.wait.kind) {
     case CPS_SMTP_WAIT_COMMAND:
         connection_dismiss(self, "421 4.4.2", "No command has come in time");
         break;
@@ -397,7 +414,7 @@ cps_smtp_connection_expire(CpsSmtpConnection *self)
         break;
     case CPS_SMTP_WAIT_CLIENT:
         if (self->stream.unsent > 0 && self->stream.unsent >= self->unsent_before) {
-            cps_smtp_connection_close(self);
+            connection_close(self);
             break;
         }
         connection_update_wait(self); /* slowly, but it takes something */

@@ -14,8 +14,7 @@ typedef enum {
 struct CpsSmtpConnection {
     CpsStream stream;      /* first */
     CpsSmtpServer *server; /* borrowed: it outlives its connections */
-    CpsLink link;          /* in CpsSmtpServer.connections */
-    CpsDeadline wait;      /* a CpsSmtpWait; or it waits for the user */
+    CpsClient client;      /* waits for a CpsSmtpWait, or for the user */
     CpsSmtpSession session;
     CpsSmtpDelivery
         *delivery;        /* its message that is not answered yet: of the user, or in CpsSmtpServer.received; or NULL */
@@ -27,27 +26,16 @@ struct CpsSmtpConnection {
     bool finishing;       /* the last reply is written */
 };
 
-/* Take a connection that waits; begin to serve it once the server has listed it. NULL when that fails. */
-CpsSmtpConnection *cps_smtp_connection_accept(CpsSmtpServer *server);
-void cps_smtp_connection_begin(CpsSmtpConnection *self);
-
-/* See cps_smtp_server_end. */
-void cps_smtp_connection_end(CpsSmtpConnection *self);
-
-/* At once; safe to call twice. */
-void cps_smtp_connection_close(CpsSmtpConnection *self);
-
-/* Its deadline has passed. */
-void cps_smtp_connection_expire(CpsSmtpConnection *self);
+/* For CpsServerOps. One that ends is told 421, after the answer to its message. */
+CpsClient *cps_smtp_client_accept(CpsServer *server);
+void cps_smtp_client_begin(CpsClient *client);
+void cps_smtp_client_expire(CpsClient *client);
+void cps_smtp_client_end(CpsClient *client);
+void cps_smtp_client_close(CpsClient *client); /* safe to call twice */
+bool cps_smtp_client_is_done(const CpsClient *client);
 
 /* Its message is answered. */
 void cps_smtp_connection_answer(CpsSmtpConnection *self, const char *reply);
-
-/* Whether nothing is left to be sent. */
-bool cps_smtp_connection_is_done(const CpsSmtpConnection *self);
-
-/* It is closed: forget it. (smtpserver.c) */
-void cps_smtp_server_forget(CpsSmtpServer *server, CpsSmtpConnection *connection);
 
 /* What is in it, and itself. (smtpserver.c) */
 void cps_smtp_delivery_free(CpsSmtpDelivery *delivery);

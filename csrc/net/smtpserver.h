@@ -5,8 +5,7 @@
 #define CPS_NET_SMTPSERVER_H
 
 #include "base/list.h"
-#include "net/deadlines.h"
-#include "net/listener.h"
+#include "net/server.h"
 #include "net/smtpsession.h"
 #include "net/stream.h"
 
@@ -35,22 +34,14 @@ typedef struct {
 } CpsSmtpDelivery;
 
 struct CpsSmtpServer {
-    uv_loop_t *loop;
+    CpsServer base;                    /* the waits of its clients are of a CpsSmtpWait */
     const CpsSmtpServerLimits *limits; /* borrowed */
     const char *name;                  /* borrowed: who the server says it is */
-    CpsTlsContext *tls;                /* owned; NULL: none */
     bool implicit_tls;                 /* from the first byte on (RFC 8314), instead of by STARTTLS */
-    CpsListener listener;
     void (*on_change)(
         CpsSmtpServer *server); /* pure C: something was added to received, or a connection is at rest while it ends */
     void (*on_closed)(CpsSmtpServer *server); /* after cps_smtp_server_close: the last connection is gone */
     CpsList received;                         /* CpsSmtpDelivery.link: for cps_smtp_next */
-    CpsList connections;                      /* CpsSmtpConnection.link */
-    CpsDeadlines deadlines;                   /* CpsSmtpConnection.wait, by CpsSmtpWait */
-    uint32_t connection_count;
-    uint32_t open_handles; /* of listener, deadlines and connections */
-    bool listening;
-    bool ending; /* no new messages; connections end when theirs is answered */
 };
 
 /* Listen; limits, name, implicit_tls and the callbacks are set before. May block while a name is resolved: without the GIL, outside of uv_run.
@@ -65,12 +56,24 @@ CpsSmtpDelivery *cps_smtp_next(CpsSmtpServer *server);
 void cps_smtp_settle(CpsSmtpDelivery *delivery, const char *reply);
 
 /* No new connections and messages: clients are told 421, those with a message after its answer. Safe to call twice. */
-void cps_smtp_server_end(CpsSmtpServer *server);
+static inline void
+cps_smtp_server_end(CpsSmtpServer *server)
+{
+    cps_server_end(&server->base);
+}
 
 /* Whether every reply is with the kernel and all connections are on their way out. */
-bool cps_smtp_server_at_rest(const CpsSmtpServer *server);
+static inline bool
+cps_smtp_server_at_rest(const CpsSmtpServer *server)
+{
+    return cps_server_at_rest(&server->base);
+}
 
 /* Close everything at once. Deliveries that the user holds are still to be settled. */
-void cps_smtp_server_close(CpsSmtpServer *server);
+static inline void
+cps_smtp_server_close(CpsSmtpServer *server)
+{
+    cps_server_close(&server->base);
+}
 
 #endif
