@@ -1,0 +1,143 @@
+#include "net/server.h"
+
+/* --- the end --------------------------------------------------------------------------------------------------------------------- */
+
+static void
+closed_one(CpsServer *self)
+{
+    if (--self->open_handles == 0) {
+        cps_tls_context_unref(self->tls);
+        self->tls = NULL;
+        self->ops->on_closed(self);
+    }
+}
+
+static void
+on_deadlines_closed(uv_handle_t *timer)
+{
+    closed_one(CPS_CONTAINER(timer, CpsServer, deadlines.timer));
+}
+
+static void
+on_listener_closed(CpsListener *listener)
+{
+    closed_one(CPS_CONTAINER(listener, CpsServer, listener));
+}
+
+void
+cps_server_forget(CpsServer *self, CpsClient *client)
+{
+    if (cps_link_listed(&client->link)) {
+        cps_link_remove(&client->link);
+        self->client_count--;
+        closed_one(self);
+    }
+}
+
+/* --- clients --------------------------------------------------------------------------------------------------------------------- */
+
+static void
+on_connection(CpsListener *listener)
+{
+    CpsServer *self = CPS_CONTAINER(listener, CpsServer, listener);
+    CpsClient *client = self->ops->accept(self);
+
+    if (client != NULL) {
+        cps_list_append(&self->clients, &client->link);
+        self->client_count++;
+        self->open_handles++;
+        self->ops->begin(client);
+    }
+}
+
+static void
+on_due(CpsDeadlines *deadlines, CpsDeadline *deadline)
+{
+    CPS_CONTAINER(deadlines, CpsServer, deadlines)->ops->expire(CPS_CONTAINER(deadline, CpsClient, wait));
+}
+
+CpsAdmission
+cps_server_admit(const CpsServer *self, uint32_t limit)
+{
+    enum { MORE = 8 }; /* of the limit, one in so many more is told */
+
+    if (self->client_count <= limit) {
+        return CPS_CLIENT_SERVED;
+    }
+    return self->client_count <= limit + limit / MORE + 1 ? CPS_CLIENT_REFUSED : CPS_CLIENT_CLOSED;
+}
+
+/* Call `visit` for each client, which may be gone afterwards. */
+static void
+visit_clients(CpsServer *self, void (*visit)(CpsClient *))
+{
+    CpsLink *link = cps_list_first(&self->clients);
+
+    while (link != NULL) {
+        CpsLink *next = cps_list_after(&self->clients, link);
+
+        visit(CPS_CONTAINER(link, CpsClient, link));
+        link = next;
+    }
+}
+
+/* --- the server ------------------------------------------------------------------------------------------------------------------ */
+
+int
+cps_server_open(CpsServer *self, const CpsServerOps *ops, uv_loop_t *loop, const CpsListenAt *at, CpsTlsContext *tls)
+{
+    bool closes = false;
+    int code;
+
+    *self = (CpsServer){.ops = ops, .loop = loop, .tls = tls, .open_handles = 1};
+    cps_list_init(&self->clients);
+    cps_deadlines_init(&self->deadlines, loop, on_due);
+    self->listener.on_connection = on_connection;
+    self->listener.on_closed = on_listener_closed;
+    code = cps_listener_open(&self->listener, loop, at, &closes);
+    self->listening = code == 0;
+    self->open_handles += code == 0 || closes ? 1 : 0;
+    if (code < 0) {
+        cps_deadlines_close(&self->deadlines, on_deadlines_closed);
+    }
+    return code;
+}
+
+static void
+stop_listening(CpsServer *self)
+{
+    if (self->listening) {
+        self->listening = false;
+        cps_listener_close(&self->listener);
+    }
+}
+
+void
+cps_server_end(CpsServer *self)
+{
+    if (!self->ending) {
+        self->ending = true;
+        stop_listening(self);
+        visit_clients(self, self->ops->end);
+    }
+}
+
+bool
+cps_server_at_rest(const CpsServer *self)
+{
+    for (CpsLink *link = cps_list_first(&self->clients); link != NULL; link = cps_list_after(&self->clients, link)) {
+        if (!self->ops->is_done(CPS_CONTAINER(link, CpsClient, link))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+cps_server_close(CpsServer *self)
+{
+    self->ending = true;
+    stop_listening(self);
+    visit_clients(self, self->ops->close);
+    cps_deadlines_close(&self->deadlines, on_deadlines_closed);
+}
