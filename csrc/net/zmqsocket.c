@@ -84,7 +84,6 @@ socket_watch(CpsZmqSocket *self, uv_loop_t *loop)
     if (code < 0) {
         return -code;
     }
-    self->polled = true;
     (void)uv_poll_start(&self->poll, UV_READABLE, socket_on_poll); /* fails for no handle that is open */
     return 0;
 }
@@ -95,7 +94,6 @@ cps_zmq_socket_open(CpsZmqSocket *self, uv_loop_t *loop, const CpsZmqOptions *op
     void *context = cps_zmq_context_hold();
     int code;
 
-    self->polled = false;
     self->socket = context == NULL ? NULL : zmq_socket(context, options->type);
     if (self->socket == NULL) {
         code = zmq_errno();
@@ -144,9 +142,9 @@ void
 cps_zmq_socket_close(CpsZmqSocket *self)
 {
     if (self->socket != NULL) {
+        uv_close((uv_handle_t *)&self->poll, socket_on_closed); /* first: the other closes its descriptor */
         (void)zmq_close(self->socket);
         self->socket = NULL;
-        uv_close((uv_handle_t *)&self->poll, socket_on_closed);
     }
 }
 

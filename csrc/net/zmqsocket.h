@@ -19,7 +19,6 @@ struct CpsZmqSocket {
     /* of zmqsocket.c */
     void *socket; /* owned; NULL once closed */
     uv_poll_t poll;
-    bool polled; /* the handle is open */
 };
 
 /* How peers prove who they are. Keys are the 40 characters of Z85 (RFC 32); all strings are borrowed for the call, NULL: not given. */
