@@ -2,6 +2,7 @@
 #include "module.h"
 
 #include "actors/actors.h"
+#include "actors/zmqsecurity.h"
 #include "event/event.h"
 #include "event/payload.h"
 #include "flow/actor.h"
@@ -95,7 +96,7 @@ module_exec(PyObject *module)
         cps_logger_setup(module, state) < 0 || cps_threads_setup(module, state) < 0 ||
         cps_actor_setup(module, state) < 0 || cps_actors_setup(module, state) < 0 ||
         cps_director_setup(module, state) < 0 || cps_routes_setup(module, state) < 0 || cps_parse_setup(module) < 0 ||
-        cps_wire_setup(module, state) < 0 || cps_http_probes_setup(module) < 0) {
+        cps_wire_setup(module, state) < 0 || cps_zmq_keys_setup(module) < 0 || cps_http_probes_setup(module) < 0) {
         return -1;
     }
     return 0;

@@ -1,5 +1,7 @@
 #include "net/zmqcontext.h"
 
+#include "net/zmqauth.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -46,5 +48,6 @@ cps_zmq_context_release(void)
     if (ended != NULL) {
         while (zmq_ctx_term(ended) < 0 && zmq_errno() == EINTR) {
         }
+        cps_zmq_auth_join();
     }
 }
