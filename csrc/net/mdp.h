@@ -3,7 +3,11 @@
  *
  * A standard peer has one socket. One of the dialect has two: it sends on the one whose identity is X, and is sent to at X_receiver. Its
  * requests and replies begin with a frame of its own, the logging id (meta_id); a reply to a client has a command where MDP 0.1 has the name of
- * the service. */
+ * the service.
+ *
+ * Where a broker is, as it tells the registration service and that tells everybody, is one frame: its port ("5555"; it is on the host of the
+ * registration service), or a host and its port ("10.0.0.7:5555", "[fe80::7]:5555"). A broker that a client of the dialect sends the same
+ * request again (the same frames, from the same X) while it has it does not take it twice. */
 #ifndef CPS_NET_MDP_H
 #define CPS_NET_MDP_H
 
