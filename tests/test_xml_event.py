@@ -175,6 +175,9 @@ def test_an_empty_tree_is_refused():
         ("<!DOCTYPE a SYSTEM 'x'><a>&x;</a>", "Entity 'x' not defined, line 1, column 30"),
         ("<p:a/>", "Namespace prefix p on a is not defined, line 1, column 5"),
         ("<a>\0</a>", "Document holds a null character"),
+        ("<a/>\0", "Document holds a null character"),
+        (b"<a/>\0<b/>", ("Document holds a null character", "Extra content at the end")),
+        (b"<a/>\n\0", ("Document holds a null character", "Extra content at the end")),
         ("<a>\x01</a>", "PCDATA invalid Char value 1, line 1, column 4"),
         (b"<a>\xff</a>", "Input is not proper UTF-8"),
         (b'<?xml version="1.0" encoding="none"?><a/>', "Unsupported encoding"),
@@ -183,7 +186,8 @@ def test_an_empty_tree_is_refused():
 def test_malformed_text_is_refused_with_its_place(text, message):
     with pytest.raises(InvalidEventDataModification) as raised:
         XMLEvent(data=text)
-    assert raised.value.message[0].startswith(f"Unknown error occurred on modification: {message}")
+    said = raised.value.message[0].removeprefix("Unknown error occurred on modification: ")
+    assert said.startswith(message)
     assert isinstance(raised.value.__cause__, SyntaxError)
 
 

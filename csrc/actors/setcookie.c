@@ -20,29 +20,30 @@ typedef struct {
 
 /* Whether all characters are among those of a token (RFC 9110). */
 static bool
-cookie_is_token(const char *text)
+cookie_is_token(const char *text, Py_ssize_t length)
 {
-    return *text != '\0' &&
-           text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~:")] == '\0';
+    return length > 0 &&
+           (size_t)length ==
+               strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~:");
 }
 
 /* A value as http.cookies writes it: in quotes, with octal escapes, unless it is a token. New, or NULL with an exception set. */
 static PyObject *
-cookie_quote(const char *value)
+cookie_quote(const char *value, Py_ssize_t length)
 {
     char *quoted, *end;
     PyObject *text;
 
-    if (cookie_is_token(value)) {
+    if (cookie_is_token(value, length)) {
         return PyUnicode_FromString(value);
     }
-    quoted = PyMem_Malloc(4 * strlen(value) + 3);
+    quoted = PyMem_Malloc(4 * (size_t)length + 3);
     if (quoted == NULL) {
         return PyErr_NoMemory();
     }
     end = quoted;
     *end++ = '"';
-    for (; *value != '\0'; value++) {
+    for (const char *last = value + length; value < last; value++) {
         unsigned char c = (unsigned char)*value;
 
         if (c == '"' || c == '\\') {
@@ -66,17 +67,19 @@ cookie_quote(const char *value)
 static int
 cookie_check(PyObject *key, PyObject *path)
 {
-    const char *key_text = PyUnicode_AsUTF8(key), *path_text = key_text == NULL ? NULL : PyUnicode_AsUTF8(path);
+    Py_ssize_t key_length, path_length;
+    const char *key_text = PyUnicode_AsUTF8AndSize(key, &key_length);
+    const char *path_text = key_text == NULL ? NULL : PyUnicode_AsUTF8AndSize(path, &path_length);
 
     if (path_text == NULL) {
         return -1;
     }
-    if (!cookie_is_token(key_text)) {
+    if (!cookie_is_token(key_text, key_length)) {
         PyErr_Format(PyExc_ValueError, "%R cannot be the key of a cookie", key);
         return -1;
     }
-    for (; *path_text != '\0'; path_text++) {
-        if ((unsigned char)*path_text < ' ' || *path_text == ';' || (unsigned char)*path_text >= 0x7f) {
+    for (Py_ssize_t i = 0; i < path_length; i++) {
+        if ((unsigned char)path_text[i] < ' ' || path_text[i] == ';' || (unsigned char)path_text[i] >= 0x7f) {
             PyErr_Format(PyExc_ValueError, "%R cannot be the path of a cookie", path);
             return -1;
         }
@@ -89,7 +92,8 @@ static PyObject *
 cookie_format(PyObject *key, PyObject *value, PyObject *path, double expiry)
 {
     char date[CPS_HTTP_DATE_SIZE];
-    const char *raw = PyUnicode_AsUTF8(value);
+    Py_ssize_t length;
+    const char *raw = PyUnicode_AsUTF8AndSize(value, &length);
     double end = (double)time(NULL) + expiry;
     PyObject *quoted, *text;
 
@@ -100,7 +104,7 @@ cookie_format(PyObject *key, PyObject *value, PyObject *path, double expiry)
         PyErr_SetString(PyExc_ValueError, "the cookie's expiry is out of range");
         return NULL;
     }
-    quoted = cookie_quote(raw);
+    quoted = cookie_quote(raw, length);
     text = quoted == NULL ? NULL : PyUnicode_FromFormat("%U=%U; expires=%s; Path=%U", key, quoted, date, path);
     Py_XDECREF(quoted);
     return text;

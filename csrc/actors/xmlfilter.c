@@ -263,7 +263,7 @@ xmlfilter_take_xpath(CpsXPath **xpath_p, PyObject *given, const char *name)
         return 0;
     }
     if (PyUnicode_Check(given)) {
-        text = PyUnicode_AsUTF8(given);
+        text = cps_xml_utf8(given);
     }
     else if (PyBytes_Check(given)) {
         text = PyBytes_AS_STRING(given);
@@ -317,7 +317,7 @@ xmlfilter_is_no_stylesheet(PyObject *args, Py_ssize_t index)
         return false;
     }
     if (PyUnicode_Check(given)) {
-        text = PyUnicode_AsUTF8(given);
+        text = cps_xml_utf8(given);
     }
     else if (PyBytes_Check(given)) {
         text = PyBytes_AS_STRING(given);
@@ -550,7 +550,7 @@ static PyType_Spec xpathsfilter_spec = {
 static PyObject *
 xmlfilter_qualify(PyObject *module, PyObject *given)
 {
-    const char *text = PyUnicode_AsUTF8(given);
+    const char *text = cps_xml_utf8(given);
     char *qualified;
     PyObject *result;
 

@@ -33,7 +33,7 @@ is_file(PyObject *source)
         Py_XDECREF(path);
         return path == NULL ? -1 : 1;
     }
-    text = PyUnicode_AsUTF8(source);
+    text = cps_xml_utf8(source);
     if (text == NULL || cps_xml_source_is_markup(text)) {
         return text == NULL ? -1 : 0;
     }
@@ -86,7 +86,7 @@ file_url(PyObject *path)
 static PyObject *
 syntax_message(PyObject *source, PyObject *exc)
 {
-    const char *text = PyUnicode_Check(source) ? PyUnicode_AsUTF8(source) : "<";
+    const char *text = PyUnicode_Check(source) ? cps_xml_utf8(source) : "<";
 
     if (text == NULL) {
         return NULL;

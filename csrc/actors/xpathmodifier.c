@@ -134,7 +134,7 @@ xpath_at_hand(CpsXpathModifier *self)
         PyErr_Format(PyExc_TypeError, "value must be an XPath (str), not %.100s", Py_TYPE(value)->tp_name);
         return NULL;
     }
-    text = PyUnicode_AsUTF8(value);
+    text = cps_xml_utf8(value);
     if (text == NULL) {
         return NULL;
     }

@@ -367,8 +367,8 @@ xslt_take_parameters(CpsXslt *self, PyObject *parameters)
             return -1;
         }
         Py_DECREF(text); /* the dict has it */
-        self->pairs[i] = PyUnicode_AsUTF8(key);
-        self->pairs[i + 1] = PyUnicode_AsUTF8(text);
+        self->pairs[i] = cps_xml_utf8(key);
+        self->pairs[i + 1] = cps_xml_utf8(text);
         if (self->pairs[i] == NULL || self->pairs[i + 1] == NULL) {
             return -1;
         }

@@ -1,6 +1,7 @@
 #include "xml/dict.h"
 
 #include "xml/parse.h"
+#include "xml/text.h"
 
 #include <libxml/parser.h>
 #include <stdlib.h>
@@ -308,7 +309,7 @@ declare_namespaces(Builder *builder, xmlNode *element, PyObject *uris)
     int result = 0;
 
     while (result == 0 && PyDict_Next(uris, &position, &key, &uri)) {
-        const char *prefix = PyUnicode_Check(key) ? PyUnicode_AsUTF8(key) : "";
+        const char *prefix = PyUnicode_Check(key) ? cps_xml_utf8(key) : "";
 
         result = prefix == NULL ? -1 : declare_namespace(builder, element, *prefix == '\0' ? NULL : prefix, uri);
     }
@@ -374,7 +375,7 @@ part_of(PyObject *key, const char **utf8)
         PyErr_Format(PyExc_ValueError, "the keys of data for XML are str, not %.200s", Py_TYPE(key)->tp_name);
         return -1;
     }
-    *utf8 = PyUnicode_AsUTF8(key);
+    *utf8 = cps_xml_utf8(key);
     if (*utf8 == NULL) {
         return -1;
     }
@@ -467,7 +468,7 @@ fill_element(Builder *builder, xmlNode *element, const Name *name, PyObject *val
 static int
 add_element(Builder *builder, xmlNode *parent, PyObject *key, PyObject *value, int depth)
 {
-    const char *written = PyUnicode_AsUTF8(key);
+    const char *written = cps_xml_utf8(key);
     xmlNode *element;
     Name name;
     int result;

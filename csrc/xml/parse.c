@@ -208,13 +208,17 @@ check_text(const char *text, size_t length, int flags, CpsXmlErrors *errors)
     return true;
 }
 
-/* Whether the tree is what was meant. Entities count each for itself what libxml2 bounds: depth. */
+/* Whether the tree is all of what was meant. libxml2 before 2.12 ends at a null character. Entities count each for itself what libxml2 bounds: depth. */
 static bool
 check_tree(const xmlParserCtxt *context, xmlDoc *tree, CpsXmlErrors *errors)
 {
     int depth = allowed_depth(parsing_of((xmlParserCtxt *)context)->rules);
 
     if (!context->wellFormed || cps_xml_errors_failed(errors)) {
+        return false;
+    }
+    if (context->input != NULL && context->input->cur < context->input->end) {
+        cps_xml_errors_add(errors, 0, 0, "Document holds a null character");
         return false;
     }
     if (tree->intSubset != NULL && !cps_xml_depth_within(xmlDocGetRootElement(tree), depth)) {

@@ -60,6 +60,19 @@ cps_xml_text_bytes(PyObject *text, size_t *length, int *flags)
     return utf8;
 }
 
+const char *
+cps_xml_utf8(PyObject *text)
+{
+    Py_ssize_t length;
+    const char *utf8 = PyUnicode_AsUTF8AndSize(text, &length);
+
+    if (utf8 != NULL && memchr(utf8, '\0', (size_t)length) != NULL) {
+        PyErr_Format(PyExc_ValueError, "%R holds a null character", text);
+        return NULL;
+    }
+    return utf8;
+}
+
 CpsXmlDocument *
 cps_xml_from_text(PyObject *text, const CpsXmlRules *rules)
 {

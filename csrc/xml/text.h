@@ -10,6 +10,10 @@
  * Unicode. */
 const char *cps_xml_text_bytes(PyObject *text, size_t *length, int *flags);
 
+/* The text of a str that C code reads up to its end. Borrowed; NULL with ValueError set for one that holds a null character, or is no
+ * Unicode. */
+const char *cps_xml_utf8(PyObject *text);
+
 /* The document in `text`, a str or bytes, parsed by `rules` (NULL: strictly); the GIL is released while a long one is parsed. New; NULL with SyntaxError set (message,
  * line and column; ValueError for text that is no Unicode). */
 CpsXmlDocument *cps_xml_from_text(PyObject *text, const CpsXmlRules *rules);

@@ -10,6 +10,7 @@ from compysition.actors.cookie import SetCookie
 from compysition.actors.cookietest import CookieTest
 from compysition.event import HttpEvent, JSONHttpEvent
 from tests.actors.helpers import fill_outbox, take, wait_for_log
+from tests.corpora import naughty_strings
 
 
 @pytest.fixture
@@ -202,3 +203,36 @@ def test_cookie_test(wrap):
     wrapper.input = HttpEvent(environment={"HTTP_COOKIE": "session=somedata"})
     header = wrapper.output.headers["Set-Cookie"]
     assert header == "session=somedata; expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/"
+
+
+# ---- naughty strings ----
+
+
+def test_naughty_strings_come_back_from_a_cookie(wrap):
+    """By http.cookies; what is not ASCII is UTF-8, and nothing of a string is a part of the header's own text."""
+    strings = [string for string in [*naughty_strings(), "nul\0l"] if string != ""]
+    actor = SetCookie("cookie")
+    wrapper = wrap(actor)
+    for string in strings:
+        actor.cookie_value = string
+        wrapper.input = HttpEvent()
+        header = wrapper.output.headers["Set-Cookie"]
+        assert header.isascii()
+        assert header.isprintable()
+        assert header.count("; expires=") == 1
+        assert morsel(header).value.encode("latin-1").decode() == string
+
+
+def test_naughty_strings_as_names_and_paths():
+    """Each becomes a header as it is, or is refused."""
+    taken = {"cookie_key": 0, "path": 0}
+    for string in [*naughty_strings(), "a\0b"]:
+        for argument in taken:
+            try:
+                SetCookie("cookie", **{argument: string})
+            except ValueError as error:
+                assert repr(string) in str(error)
+            else:
+                assert string.isascii() and string.isprintable() and ";" not in string
+                taken[argument] += 1
+    assert 0 < taken["cookie_key"] < taken["path"]

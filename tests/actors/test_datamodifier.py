@@ -8,6 +8,7 @@ from compysition.actors.eventattributemodifier import (
 from compysition.errors import EventAttributeError, MalformedEventData
 from compysition.event import HttpEvent, JSONEvent, XMLEvent
 from tests.actors.helpers import fill_outbox, take
+from tests.corpora import naughty_strings
 
 # ---- EventDataEventAttributeModifier ----
 
@@ -100,3 +101,17 @@ def test_a_full_destination_and_a_stop(wrap):
         wrapper.input = Event(data=number)
     wrapper.stop()
     assert take(outbox, 20) == [{"foo": 1}] * 20
+
+
+# ---- naughty strings ----
+
+
+def test_naughty_strings_pass_unchanged():
+    for string in [text for text in naughty_strings() if text]:
+        actor = EventDataStaticAttributeModifier("modifier", [string], string)
+        event = actor.get_key_chain_value(JSONEvent(), actor.get_modify_value(JSONEvent()))
+        assert (event.data, getattr(event, string)) == ({string: string}, string)
+        event = JSONEvent(foo=string)
+        actor = EventDataEventAttributeModifier("modifier", "foo")
+        event = actor.get_key_chain_value(event, actor.get_modify_value(event))
+        assert (event.data, event.foo) == ({"foo": string}, string)

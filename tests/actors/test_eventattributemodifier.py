@@ -7,6 +7,7 @@ from compysition.actors import EventAttributeLookupModifier, EventAttributeModif
 from compysition.errors import InvalidEventDataModification, MalformedEventData
 from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent
 from tests.actors.helpers import fill_outbox, take, wait_for_log
+from tests.corpora import naughty_strings
 
 
 @pytest.fixture
@@ -261,3 +262,33 @@ def test_lookup_of_invalid_data(refuse):
     event = JSONEvent(data={"a": "no json"})
     _, reason = refuse(event, "data", ["data", "a"], cls=EventAttributeLookupModifier)
     assert isinstance(reason, InvalidEventDataModification)
+
+
+# ---- naughty strings ----
+
+
+def test_naughty_strings_pass_unchanged(wrap):
+    """As values, as keys of a dict in the event, and as what is looked up."""
+    strings = naughty_strings()
+    event = HttpEvent(data={"kept": strings})
+    for string in strings:
+        EventAttributeModifier("modifier", "found", string).get_key_chain_value(event, string)
+        assert event.found == string
+        actor = EventAttributeModifier("modifier", ["headers", string], string)
+        actor.get_key_chain_value(event, actor.get_modify_value(event))
+        assert event.headers[string] == string
+        lookup = EventAttributeLookupModifier("modifier", "found", ["headers", string])
+        assert lookup.get_modify_value(event) == string
+    wrapper = wrap(EventAttributeModifier("modifier", "found", strings))
+    wrapper.input = event
+    out = wrapper.output
+    assert (out.found, out.data) == (strings, {"kept": strings})
+    assert list(out.headers) == list(dict.fromkeys(strings))
+
+
+def test_naughty_strings_as_keys_of_attributes(wrap):
+    """A name can be any text; one that the event guards is refused, with what the event had."""
+    for string in [text for text in naughty_strings() if text]:
+        actor = EventAttributeModifier("modifier", [string], "value")
+        event = actor.get_key_chain_value(HttpEvent(data="kept"), "value")
+        assert (getattr(event, string), event.data) == ("value", "kept")

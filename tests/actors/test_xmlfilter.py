@@ -107,6 +107,12 @@ def test_what_is_no_xml_matches_nothing(event):
     assert not EventXMLFilter("//a").matches(event)
 
 
+def test_an_xpath_holds_no_null_character():
+    for arguments in ({"xpath": "//a\0b"}, {"xslt": "<a/>\0"}):
+        with pytest.raises((ValueError, SyntaxError), match="null character"):
+            EventXMLFilter(**arguments)
+
+
 def test_elements_and_trees_as_data_flt_3():
     root = etree.fromstring(PLAIN)
     for data in (root, etree.ElementTree(root)):

@@ -158,6 +158,11 @@ def test_what_is_no_xpath(xpath):
             cls("modifier", value=xpath)
 
 
+def test_an_xpath_holds_no_null_character():
+    with pytest.raises(ValueError, match="null character"):
+        XpathEventAttributeModifer("modifier", value="//a\0b")
+
+
 def test_arguments():
     with pytest.raises(TypeError, match="XPath"):
         XpathEventAttributeModifer("modifier")

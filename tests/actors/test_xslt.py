@@ -130,6 +130,9 @@ def test_copies_of_one_event_are_transformed_apart(wrap):
 def test_a_parameter_without_a_value_is_refused():
     with pytest.raises(TypeError, match="parameter 'a' is None"):
         XSLT("xslt", sheet("<a/>"), parameters={"b": 1, "a": None})
+    for parameters in ({"a": "b\0c"}, {"a\0b": "c"}):
+        with pytest.raises(ValueError, match="holds a null character"):
+            XSLT("xslt", sheet("<a/>"), parameters=parameters)
 
 
 def test_parameters_are_text(wrap):

@@ -69,7 +69,8 @@ def test_bytes_as_lxml_parses(text):
     try:
         made = XMLEvent(data=text)
     except InvalidEventDataModification as error:
-        assert element is None, error
+        # lxml on an older libxml2 does not see what comes after a null character
+        assert element is None or "holds a null character" in str(error), error
         return
     assert element is not None
     assert etree.tostring(made.data, encoding=str) == etree.tostring(element, encoding=str)

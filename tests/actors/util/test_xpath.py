@@ -6,6 +6,7 @@ from lxml import etree
 from compysition._core import _qualify_xpath
 from compysition.actors.util import XPathLookup
 from compysition.event import XMLEvent
+from tests.corpora import naughty_strings
 
 DEFAULT = '<root xmlns="urn:d"><a id="1"><b>x</b></a><some:c xmlns:some="urn:s">y</some:c></root>'
 PLAIN = '<root><a id="1"><b>x</b></a><some:c xmlns:some="urn:s">y</some:c></root>'
@@ -138,3 +139,38 @@ def test_where_the_prefix_goes(xpath, qualified):
 def test_an_xpath_that_is_no_text():
     with pytest.raises(TypeError):
         _qualify_xpath(b"a")
+
+
+# ---- naughty strings ----
+
+
+def test_naughty_strings_are_found_unchanged():
+    found = 0
+    for text in (DEFAULT, PLAIN):
+        for string in naughty_strings():
+            root = etree.fromstring(text)
+            try:
+                root[0][0].text = string
+                root[0].set("id", string)
+            except ValueError:
+                continue  # no text of XML
+            lookup = XPathLookup(root).lookup
+            assert lookup("string(//a/@id)") == string
+            assert "".join(lookup("//b/text()")) == string
+            assert [element.text or "" for element in lookup("//a/b")] == [string]
+            quotes = [quote for quote in ("'", '"') if quote not in string]
+            if quotes:
+                literal = quotes[0] + string + quotes[0]
+                assert len(lookup(f"//a[@id={literal}]/b[.={literal}]")) == 1
+            found += 1
+    assert found > 800
+
+
+def test_naughty_strings_as_expressions():
+    """A result, or an error of XPath."""
+    lookup = XPathLookup(etree.fromstring(DEFAULT)).lookup
+    for string in [*naughty_strings(), "\0", "a\0b", "\ud800"]:
+        try:
+            lookup(string)
+        except (etree.XPathError, ValueError):
+            pass
