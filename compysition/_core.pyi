@@ -1048,6 +1048,7 @@ class SMTPIn(Actor):
         implicit_tls: bool = False,
         max_connections: int = 1000,
         max_message: int = 33554432,
+        max_message_total: int = 268435456,
         max_line: int = 65536,
         max_recipients: int = 1000,
         max_errors: int = 20,

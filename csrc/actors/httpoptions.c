@@ -45,26 +45,6 @@ static const CpsHttpServerLimits default_limits = {
     .body_bytes = 256 << 20,
 };
 
-/* What bodies may have in all: that of one at least. Returns 0, or -1 with an exception set. */
-static int
-take_body_total(PyObject *value, CpsHttpServerLimits *limits)
-{
-    uint64_t one = limits->request.body_bytes;
-
-    if (limits->body_bytes < one) {
-        limits->body_bytes = one;
-    }
-    if (cps_take_limit(value, parameter_names[MAX_BODY_TOTAL], INT64_MAX, &limits->body_bytes) < 0) {
-        return -1;
-    }
-    if (limits->body_bytes < one) {
-        PyErr_Format(PyExc_ValueError, "max_body_total must be at least max_body, %llu, not %R",
-                     (unsigned long long)one, value);
-        return -1;
-    }
-    return 0;
-}
-
 static int
 server_take_limits(CpsHTTPServer *self, PyObject *const *values)
 {
@@ -80,7 +60,8 @@ server_take_limits(CpsHTTPServer *self, PyObject *const *values)
                    cps_take_limit32(values[MAX_HEAD], names[MAX_HEAD], &limits->request.head_bytes) < 0 ||
                    cps_take_limit32(values[MAX_HEADERS], names[MAX_HEADERS], &limits->request.fields) < 0 ||
                    cps_take_limit(values[MAX_BODY], names[MAX_BODY], INT32_MAX, &limits->request.body_bytes) < 0 ||
-                   take_body_total(values[MAX_BODY_TOTAL], limits) < 0 ||
+                   cps_take_total(values[MAX_BODY_TOTAL], names[MAX_BODY_TOTAL], names[MAX_BODY],
+                                  limits->request.body_bytes, &limits->body_bytes) < 0 ||
                    cps_take_milliseconds(values[HEAD_TIMEOUT], names[HEAD_TIMEOUT], &limits->head_ms) < 0 ||
                    cps_take_milliseconds(values[BODY_TIMEOUT], names[BODY_TIMEOUT], &limits->body_ms) < 0 ||
                    cps_take_milliseconds(values[IDLE_TIMEOUT], names[IDLE_TIMEOUT], &limits->idle_ms) < 0 ||

@@ -64,6 +64,21 @@ cps_take_limit32(PyObject *value, const char *name, uint32_t *limit)
     return 0;
 }
 
+int
+cps_take_total(PyObject *value, const char *name, const char *one_name, uint64_t one, uint64_t *limit)
+{
+    *limit = *limit < one ? one : *limit;
+    if (cps_take_limit(value, name, INT64_MAX, limit) < 0) {
+        return -1;
+    }
+    if (*limit < one) {
+        PyErr_Format(PyExc_ValueError, "%s must be at least %s, %llu, not %R", name, one_name, (unsigned long long)one,
+                     value);
+        return -1;
+    }
+    return 0;
+}
+
 /* --- descriptors and certificates ------------------------------------------------------------------------------------------------ */
 
 void

@@ -15,6 +15,9 @@ int cps_take_limit32(PyObject *value, const char *name, uint32_t *limit);       
 int cps_take_seconds(PyObject *value, const char *name, double *seconds);              /* from a millisecond to a day */
 int cps_take_milliseconds(PyObject *value, const char *name, uint32_t *milliseconds);  /* the same, given in seconds */
 
+/* The limit of all of them together, which is at least that of `one`, whose argument is called `one_name`. */
+int cps_take_total(PyObject *value, const char *name, const char *one_name, uint64_t one, uint64_t *limit);
+
 /* Raise the soft limit of descriptors, as far as that goes: each connection needs one. */
 void cps_raise_descriptor_limit(uint32_t connections);
 

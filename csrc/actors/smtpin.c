@@ -1,11 +1,9 @@
 /* SMTPIn: mail that comes in by SMTP becomes events. */
-#include "actors/smtpin.h"
+#include "actors/smtpport.h"
 
 #include "actors/serving.h"
 #include "event/event.h"
 #include "loop/worker.h"
-
-#include <unistd.h>
 
 static CpsSMTPIn *
 smtpin_of(CpsActor *actor)
@@ -13,102 +11,12 @@ smtpin_of(CpsActor *actor)
     return (CpsSMTPIn *)actor;
 }
 
-/* --- the listening part, which lives until libuv has closed its handles --------------------------------------------------------------- */
-
-typedef struct {
-    CpsSmtpServer smtp;
-    CpsSmtpServerLimits limits;
-    CpsLink link;             /* in CpsSMTPIn.listening */
-    CpsCompletion completion; /* there is something for the actor to look at */
-    CpsRuntime *rt;           /* borrowed: it lives longer than its handles */
-    CpsSMTPIn *actor;         /* borrowed; NULL once it does not want to hear more */
-    bool noted;               /* the completion is on its way */
-    bool closed;
-    char name[256];
-} SmtpPort;
-
-static SmtpPort *
-port_of(CpsLink *link)
-{
-    return CPS_CONTAINER(link, SmtpPort, link);
-}
-
-/* The two that run within uv_run. */
-static void
-port_on_change(CpsSmtpServer *smtp)
-{
-    SmtpPort *port = CPS_CONTAINER(smtp, SmtpPort, smtp);
-
-    if (port->actor != NULL && !port->noted) {
-        port->noted = true;
-        cps_complete(port->rt, &port->completion);
-    }
-}
-
-static void
-port_on_closed(CpsSmtpServer *smtp)
-{
-    SmtpPort *port = CPS_CONTAINER(smtp, SmtpPort, smtp);
-
-    port->closed = true;
-    if (!port->noted) {
-        free(port);
-    }
-}
-
-static void smtpin_schedule(CpsSMTPIn *self);
-
-static void
-port_done(CpsCompletion *completion, CpsRuntime *Py_UNUSED(rt))
-{
-    SmtpPort *port = CPS_CONTAINER(completion, SmtpPort, completion);
-
-    port->noted = false;
-    if (port->closed) {
-        free(port);
-    }
-    else if (port->actor != NULL) {
-        smtpin_schedule(port->actor);
-    }
-}
-
-/* Takes the context. New, or NULL with an exception set. */
-static SmtpPort *
-port_open(CpsSMTPIn *self, CpsRuntime *rt, const CpsListenAt *at, CpsTlsContext *tls, const char *name)
-{
-    SmtpPort *port = calloc(1, sizeof(*port));
-    int code;
-
-    if (port == NULL) {
-        cps_tls_context_unref(tls);
-        return (SmtpPort *)PyErr_NoMemory();
-    }
-    port->limits = self->limits;
-    port->completion.done = port_done;
-    port->rt = rt;
-    snprintf(port->name, sizeof(port->name), "%s", name);
-    port->smtp.limits = &port->limits;
-    port->smtp.name = port->name;
-    port->smtp.implicit_tls = tls != NULL && self->implicit_tls;
-    port->smtp.on_change = port_on_change;
-    port->smtp.on_closed = port_on_closed;
-    Py_BEGIN_ALLOW_THREADS
-    code = cps_smtp_server_open(&port->smtp, &rt->loop, at, tls);
-    Py_END_ALLOW_THREADS
-    if (code < 0) {
-        cps_raise_about_listening(at, code);
-        return NULL;
-    }
-    port->actor = self;
-    return port;
-}
-
 const char cps_smtpin_stopping[] = "451 4.3.2 The server is stopping";
 
 /* --- messages and answers, in a worker ------------------------------------------------------------------------------------------------ */
 
-static void
-smtpin_schedule(CpsSMTPIn *self)
+void
+cps_smtpin_schedule(CpsSMTPIn *self)
 {
     if (!self->scheduled && self->base.rt != NULL) {
         self->scheduled = true;
@@ -134,7 +42,7 @@ smtpin_next(CpsSMTPIn *self)
 {
     for (int i = 0; i < self->port_count; i++) {
         CpsLink *link = cps_list_pop(&self->listening);
-        CpsSmtpDelivery *delivery = link == NULL ? NULL : cps_smtp_next(&port_of(link)->smtp);
+        CpsSmtpDelivery *delivery = link == NULL ? NULL : cps_smtp_next(&cps_smtp_port_of(link)->smtp);
 
         if (link != NULL) {
             cps_list_append(&self->listening, link);
@@ -146,22 +54,6 @@ smtpin_next(CpsSMTPIn *self)
     return NULL;
 }
 
-/* Close what listens; in a fork's child that is the parent's. */
-static void
-smtpin_let_go(CpsSMTPIn *self)
-{
-    CpsLink *link;
-
-    while ((link = cps_list_pop(&self->listening)) != NULL) {
-        SmtpPort *port = port_of(link);
-
-        port->actor = NULL;
-        if (!port->rt->abandoned) {
-            cps_smtp_server_close(&port->smtp);
-        }
-    }
-}
-
 /* What a stop has asked for. */
 static void
 smtpin_end(CpsSMTPIn *self)
@@ -170,7 +62,7 @@ smtpin_end(CpsSMTPIn *self)
 
     for (CpsLink *link = cps_list_first(&self->listening); self->end_asked && link != NULL;
          link = cps_list_after(&self->listening, link)) {
-        cps_smtp_server_end(&port_of(link)->smtp);
+        cps_smtp_server_end(&cps_smtp_port_of(link)->smtp);
     }
     while (self->end_asked && (delivery = smtpin_next(self)) != NULL) {
         cps_smtp_settle(delivery, cps_smtpin_stopping);
@@ -179,7 +71,7 @@ smtpin_end(CpsSMTPIn *self)
         smtpin_settle_held(self, cps_smtpin_stopping);
     }
     if (self->close_asked) {
-        smtpin_let_go(self);
+        cps_smtpin_let_go(self);
     }
 }
 
@@ -197,7 +89,7 @@ smtpin_work(CpsSMTPIn *self, CpsRuntime *rt)
     while (!self->end_asked && !cps_actor_held_back(&self->base) && (delivery = smtpin_next(self)) != NULL) {
         cps_smtpin_process(self, delivery);
         if (cps_slice_spent(rt) || !cps_worker_may_go_on(rt, worker)) {
-            smtpin_schedule(self);
+            cps_smtpin_schedule(self);
             break;
         }
     }
@@ -220,7 +112,7 @@ smtpin_run(CpsReady *ready, CpsRuntime *rt)
 static void
 smtpin_again(CpsReady *ready)
 {
-    smtpin_schedule(CPS_CONTAINER(ready, CpsSMTPIn, ready));
+    cps_smtpin_schedule(CPS_CONTAINER(ready, CpsSMTPIn, ready));
 }
 
 static int
@@ -232,14 +124,14 @@ smtpin_consume(CpsActor *Py_UNUSED(actor), CpsInbox *Py_UNUSED(inbox), PyObject 
 static int
 smtpin_start_source(CpsActor *actor)
 {
-    smtpin_schedule(smtpin_of(actor)); /* messages may have come since it listens */
+    cps_smtpin_schedule(smtpin_of(actor)); /* messages may have come since it listens */
     return 0;
 }
 
 static void
 smtpin_resume(CpsActor *actor)
 {
-    smtpin_schedule(smtpin_of(actor));
+    cps_smtpin_schedule(smtpin_of(actor));
 }
 
 static void
@@ -249,7 +141,7 @@ smtpin_stop_source(CpsActor *actor)
 
     if (!self->end_asked) {
         self->end_asked = true;
-        smtpin_schedule(self);
+        cps_smtpin_schedule(self);
     }
 }
 
@@ -259,106 +151,16 @@ smtpin_runs(const CpsActor *actor, const CpsReady *node)
     return node == &((const CpsSMTPIn *)actor)->ready;
 }
 
-static void
-smtpin_unreserve(CpsSMTPIn *self, int index)
-{
-    if (self->reserved[index] >= 0) {
-        close(self->reserved[index]);
-        self->reserved[index] = -1;
-    }
-}
-
-/* Several processes are going to serve: they share the ports, which are known before they begin. */
-static int
-smtpin_share(CpsActor *actor)
-{
-    CpsSMTPIn *self = smtpin_of(actor);
-    CpsListenAt at = {.host = PyUnicode_AsUTF8(self->host)};
-
-    if (at.host == NULL) {
-        return -1;
-    }
-    if (strncmp(at.host, "unix:", 5) == 0) {
-        cps_raise(actor->state, CPS_SETUP_ERROR, "several processes cannot share the Unix socket of '%S'", actor->name);
-        return -1;
-    }
-    for (int i = 0; i < self->port_count; i++) {
-        int fd;
-
-        at.port = self->ports[i];
-        smtpin_unreserve(self, i);
-        Py_BEGIN_ALLOW_THREADS
-        fd = cps_listener_reserve(&at, &self->ports[i]);
-        Py_END_ALLOW_THREADS
-        if (fd < 0) {
-            self->ports[i] = at.port;
-            cps_raise_about_listening(&at, fd);
-            return -1;
-        }
-        self->reserved[i] = fd;
-    }
-    self->share_port = true;
-    return 0;
-}
-
-static const CpsActorOps smtpin_ops = {
+const CpsActorOps cps_smtpin_ops = {
     .consume = smtpin_consume,
     .start_source = smtpin_start_source,
     .resume = smtpin_resume,
     .stop_source = smtpin_stop_source,
     .runs = smtpin_runs,
-    .share = smtpin_share,
+    .share = cps_smtpin_share,
 };
 
 /* --- hooks -------------------------------------------------------------------------------------------------------------------------- */
-
-/* What the server calls itself: the parameter, or the name of the machine. Returns 0, or -1 with an exception set. */
-static int
-smtpin_server_name(CpsSMTPIn *self, char *name, size_t size)
-{
-    const char *given = NULL;
-
-    if (cps_field(self->hostname) != Py_None) {
-        given = PyUnicode_AsUTF8(self->hostname);
-        if (given == NULL) {
-            return -1;
-        }
-        snprintf(name, size, "%s", given);
-        return 0;
-    }
-    if (gethostname(name, size) < 0 || name[0] == '\0') {
-        snprintf(name, size, "localhost");
-    }
-    name[size - 1] = '\0';
-    return 0;
-}
-
-/* Listen on all ports, or none. Takes the context. Returns 0, or -1 with an exception set. */
-static int
-smtpin_listen(CpsSMTPIn *self, CpsRuntime *rt, CpsTlsContext *tls)
-{
-    enum { BACKLOG = 1024 };
-    CpsListenAt at = {.host = PyUnicode_AsUTF8(self->host), .backlog = BACKLOG, .share_port = self->share_port};
-    char name[256] = "";
-    int status = at.host == NULL ? -1 : smtpin_server_name(self, name, sizeof(name));
-
-    for (int i = 0; status == 0 && i < self->port_count; i++) {
-        SmtpPort *port;
-
-        at.port = self->ports[i];
-        port = port_open(self, rt, &at, tls == NULL ? NULL : cps_tls_context_ref(tls), name);
-        if (port == NULL) {
-            status = -1;
-            smtpin_let_go(self);
-            break;
-        }
-        cps_list_append(&self->listening, &port->link);
-        cps_log(self->base.logger, CPS_LOG_INFO, NULL, "Serving SMTP on %S:%d", self->host,
-                cps_listener_port(&port->smtp.base.listener));
-    }
-    cps_tls_context_unref(tls);
-    return status;
-}
 
 /* Whether the constructor of SMTPIn was called: else RuntimeError is set. */
 static bool
@@ -387,7 +189,7 @@ smtpin_pre_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
     cps_raise_descriptor_limit(self->limits.connections);
     rt = cps_runtime_get(self->base.state);
     if (rt == NULL || cps_make_tls(self->base.state, self->certfile, self->keyfile, &tls) < 0 ||
-        smtpin_listen(self, rt, tls) < 0) {
+        cps_smtpin_listen(self, rt, tls) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -401,7 +203,7 @@ answers_are_out(void *context)
 
     for (CpsLink *link = cps_list_first(&self->listening); out && link != NULL;
          link = cps_list_after(&self->listening, link)) {
-        out = cps_smtp_server_at_rest(&port_of(link)->smtp);
+        out = cps_smtp_server_at_rest(&cps_smtp_port_of(link)->smtp);
     }
     return out;
 }
@@ -418,7 +220,7 @@ smtpin_ask(CpsSMTPIn *self, CpsWaitTest test)
 {
     const double seconds = 5; /* for clients that read slowly */
 
-    smtpin_schedule(self);
+    cps_smtpin_schedule(self);
     return cps_wait_until(self->base.state, &self->watchers, test, self, seconds) < 0 ? -1 : 0;
 }
 
@@ -436,7 +238,7 @@ smtpin_post_hook(PyObject *op, PyObject *Py_UNUSED(ignored))
         self->close_asked = status == 0;
         status = status < 0 ? -1 : smtpin_ask(self, has_closed);
     }
-    smtpin_let_go(self); /* also when it never started, because another actor's start failed */
+    cps_smtpin_let_go(self); /* also when it never started, because another actor's start failed */
     if (listened) {
         cps_log(self->base.logger, CPS_LOG_INFO, NULL, "Stopped serving SMTP");
     }
@@ -449,21 +251,24 @@ static PyObject *
 smtpin_get_ports(PyObject *op, void *Py_UNUSED(closure))
 {
     CpsSMTPIn *self = (CpsSMTPIn *)op;
-    CpsLink *link = cps_list_first(&self->listening);
-    PyObject *ports = PyList_New(self->port_count);
+    int ports[CPS_SMTP_PORTS];
+    PyObject *list = PyList_New(self->port_count);
 
-    for (int i = 0; ports != NULL && i < self->port_count; i++) {
-        PyObject *port =
-            PyLong_FromLong(link == NULL ? self->ports[i] : cps_listener_port(&port_of(link)->smtp.base.listener));
+    memcpy(ports, self->ports, sizeof(ports));
+    for (CpsLink *link = cps_list_first(&self->listening); link != NULL;
+         link = cps_list_after(&self->listening, link)) {
+        ports[cps_smtp_port_of(link)->index] = cps_listener_port(&cps_smtp_port_of(link)->smtp.base.listener);
+    }
+    for (int i = 0; list != NULL && i < self->port_count; i++) {
+        PyObject *port = PyLong_FromLong(ports[i]);
 
         if (port == NULL) {
-            Py_CLEAR(ports);
+            Py_CLEAR(list);
             break;
         }
-        PyList_SET_ITEM(ports, i, port);
-        link = link == NULL ? NULL : cps_list_after(&self->listening, link);
+        PyList_SET_ITEM(list, i, port);
     }
-    return ports;
+    return list;
 }
 
 static PyObject *
@@ -474,7 +279,7 @@ smtpin_get_connections(PyObject *op, void *Py_UNUSED(closure))
 
     for (CpsLink *link = cps_list_first(&self->listening); link != NULL;
          link = cps_list_after(&self->listening, link)) {
-        count += port_of(link)->smtp.base.client_count;
+        count += cps_smtp_port_of(link)->smtp.base.client_count;
     }
     return PyLong_FromUnsignedLong(count);
 }
@@ -497,221 +302,6 @@ static PyMemberDef smtpin_members[] = {
     {"ssl_version", T_OBJECT, offsetof(CpsSMTPIn, ssl_version), 0, PyDoc_STR("As given; without effect.")},
     {NULL},
 };
-
-/* --- construction --------------------------------------------------------------------------------------------------------------------- */
-
-enum {
-    NAME,
-    HOST,
-    PORTS,
-    OUTPUT_FORMAT,
-    KEYFILE,
-    CERTFILE,
-    SSL_VERSION,
-    HOSTNAME,
-    IMPLICIT_TLS,
-    MAX_CONNECTIONS,
-    MAX_MESSAGE,
-    MAX_LINE,
-    MAX_RECIPIENTS,
-    MAX_ERRORS,
-    COMMAND_TIMEOUT,
-    DATA_TIMEOUT,
-    WRITE_TIMEOUT,
-    SHARE_PORT,
-    PARAMETERS
-};
-
-static const char *const parameter_names[PARAMETERS] = {
-    "name",           "host",       "ports",           "output_format",   "keyfile",       "certfile",
-    "ssl_version",    "hostname",   "implicit_tls",    "max_connections", "max_message",   "max_line",
-    "max_recipients", "max_errors", "command_timeout", "data_timeout",    "write_timeout", "share_port",
-};
-
-static const CpsSmtpServerLimits default_limits = {
-    .session = {.message_bytes = 32 << 20, .line_bytes = 65536, .recipients = 1000, .errors = 20},
-    .connections = 1000,
-    .command_ms = 300000, /* RFC 5321, 4.5.3.2.7 */
-    .data_ms = 180000,
-    .write_ms = 60000,
-};
-
-static int
-smtpin_take_limits(CpsSMTPIn *self, PyObject *const *values)
-{
-    CpsSmtpServerLimits *limits = &self->limits;
-    const char *const *names = parameter_names;
-
-    *limits = default_limits;
-    return cps_take_limit32(values[MAX_CONNECTIONS], names[MAX_CONNECTIONS], &limits->connections) < 0 ||
-                   cps_take_limit(values[MAX_MESSAGE], names[MAX_MESSAGE], INT32_MAX, &limits->session.message_bytes) <
-                       0 ||
-                   cps_take_limit32(values[MAX_LINE], names[MAX_LINE], &limits->session.line_bytes) < 0 ||
-                   cps_take_limit32(values[MAX_RECIPIENTS], names[MAX_RECIPIENTS], &limits->session.recipients) < 0 ||
-                   cps_take_limit32(values[MAX_ERRORS], names[MAX_ERRORS], &limits->session.errors) < 0 ||
-                   cps_take_milliseconds(values[COMMAND_TIMEOUT], names[COMMAND_TIMEOUT], &limits->command_ms) < 0 ||
-                   cps_take_milliseconds(values[DATA_TIMEOUT], names[DATA_TIMEOUT], &limits->data_ms) < 0 ||
-                   cps_take_milliseconds(values[WRITE_TIMEOUT], names[WRITE_TIMEOUT], &limits->write_ms) < 0
-               ? -1
-               : 0;
-}
-
-/* Returns 0, or -1 with an exception set. */
-static int
-smtpin_add_port(CpsSMTPIn *self, PyObject *value)
-{
-    Py_ssize_t port = 0;
-
-    if (cps_take_size(&port, value) < 0) {
-        return -1;
-    }
-    if (port < 0 || port > 65535) {
-        PyErr_Format(PyExc_ValueError, "a port must be from 0 to 65535, not %zd", port);
-        return -1;
-    }
-    if (self->port_count == CPS_SMTP_PORTS) {
-        PyErr_Format(PyExc_ValueError, "one SMTPIn has at most %d ports", (int)CPS_SMTP_PORTS);
-        return -1;
-    }
-    self->ports[self->port_count++] = (int)port;
-    return 0;
-}
-
-/* One port, or an iterable of some. Returns 0, or -1 with an exception set. */
-static int
-smtpin_take_ports(CpsSMTPIn *self, PyObject *value)
-{
-    enum { SMTP = 25 };
-    PyObject *ports;
-    int status = 0;
-
-    self->port_count = 0;
-    if (value == NULL) {
-        self->ports[self->port_count++] = SMTP;
-        return 0;
-    }
-    ports = PyIndex_Check(value) ? PyTuple_Pack(1, value) : PySequence_Tuple(value);
-    if (ports == NULL) {
-        return -1;
-    }
-    for (Py_ssize_t i = 0; status == 0 && i < PyTuple_GET_SIZE(ports); i++) {
-        status = smtpin_add_port(self, PyTuple_GET_ITEM(ports, i));
-    }
-    if (status == 0 && self->port_count == 0) {
-        PyErr_SetString(PyExc_ValueError, "SMTPIn needs a port");
-        status = -1;
-    }
-    Py_DECREF(ports);
-    return status;
-}
-
-/* A name for the greeting. Returns whether it is one; else an exception is set. */
-static bool
-check_hostname(PyObject *hostname)
-{
-    enum { LONGEST = 255 }; /* RFC 5321, 4.5.3.1.2 */
-    const char *text;
-    Py_ssize_t length;
-    bool valid;
-
-    if (hostname == Py_None) {
-        return true;
-    }
-    text = PyUnicode_AsUTF8AndSize(hostname, &length);
-    if (text == NULL) {
-        return false;
-    }
-    valid = length > 0 && length <= LONGEST;
-    for (; *text != '\0'; text++) {
-        valid = valid && *text > ' ' && *text <= '~';
-    }
-    if (!valid) {
-        PyErr_Format(PyExc_ValueError, "hostname must be a domain or an address literal, not %R", hostname);
-    }
-    return valid;
-}
-
-/* Returns 0, or -1 with an exception set. */
-static int
-smtpin_take_address(CpsSMTPIn *self, PyObject *const *values)
-{
-    PyObject *host = values[HOST] == NULL ? PyUnicode_FromString("localhost") : Py_NewRef(values[HOST]);
-
-    if (host == NULL) {
-        return -1;
-    }
-    Py_XSETREF(self->host, host);
-    if (!PyUnicode_Check(host)) {
-        PyErr_Format(PyExc_TypeError, "host must be str, not %s", Py_TYPE(host)->tp_name);
-        return -1;
-    }
-    cps_take_object(&self->hostname, values[HOSTNAME] == NULL ? Py_None : values[HOSTNAME]);
-    return check_hostname(self->hostname) ? smtpin_take_ports(self, values[PORTS]) : -1;
-}
-
-/* Returns 0, or -1 with an exception set. */
-static int
-smtpin_take_tls(CpsSMTPIn *self, PyObject *const *values)
-{
-    cps_take_object(&self->keyfile, values[KEYFILE] == NULL ? Py_None : values[KEYFILE]);
-    cps_take_object(&self->certfile, values[CERTFILE] == NULL ? Py_None : values[CERTFILE]);
-    cps_take_object(&self->ssl_version, values[SSL_VERSION] == NULL ? Py_None : values[SSL_VERSION]);
-    if (cps_take_flag(&self->implicit_tls, values[IMPLICIT_TLS]) < 0) {
-        return -1;
-    }
-    if ((self->keyfile != Py_None || self->implicit_tls) && self->certfile == Py_None) {
-        PyErr_SetString(PyExc_ValueError, "a keyfile and implicit_tls need a certfile");
-        return -1;
-    }
-    return 0;
-}
-
-/* The format: in 1.1 its keyword was `output`, and it stood where the ports are now. Returns 0, or -1 with an exception set. */
-static int
-smtpin_take_format(CpsSMTPIn *self, PyObject **values, PyObject *kwargs)
-{
-    PyObject *format = cps_pop_keyword(kwargs, "output");
-
-    if (format == NULL && PyErr_Occurred()) {
-        return -1;
-    }
-    if (values[PORTS] != NULL && PyUnicode_Check(values[PORTS])) {
-        Py_XSETREF(format, Py_NewRef(values[PORTS]));
-        values[PORTS] = NULL;
-    }
-    if (values[OUTPUT_FORMAT] != NULL || format == NULL) {
-        Py_XSETREF(format,
-                   values[OUTPUT_FORMAT] == NULL ? PyUnicode_FromString("xml") : Py_NewRef(values[OUTPUT_FORMAT]));
-    }
-    Py_XSETREF(self->output_format, format);
-    return format == NULL ? -1 : 0;
-}
-
-static int
-smtpin_configure(CpsSMTPIn *self, PyObject **values, PyObject *args, PyObject *kwargs)
-{
-    return smtpin_take_format(self, values, kwargs) < 0 || cps_actor_init(&self->base, &smtpin_ops, args, kwargs) < 0 ||
-                   cps_actor_set_shape(&self->base, "mail") < 0 || smtpin_take_limits(self, values) < 0 ||
-                   smtpin_take_address(self, values) < 0 || smtpin_take_tls(self, values) < 0
-               ? -1
-               : cps_take_flag(&self->share_port, values[SHARE_PORT]);
-}
-
-static int
-smtpin_init(PyObject *op, PyObject *args, PyObject *kwargs)
-{
-    PyObject *values[PARAMETERS] = {NULL}; /* borrowed */
-    PyObject *rest_args, *rest_kwargs;
-    int status;
-
-    if (cps_bind("SMTPIn", args, kwargs, parameter_names, PARAMETERS, 1, values, &rest_args, &rest_kwargs) < 0) {
-        return -1;
-    }
-    status = smtpin_configure((CpsSMTPIn *)op, values, rest_args, rest_kwargs);
-    Py_DECREF(rest_args);
-    Py_DECREF(rest_kwargs);
-    return status;
-}
 
 static PyObject *
 smtpin_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -754,7 +344,7 @@ smtpin_clear(PyObject *op)
 {
     CpsSMTPIn *self = (CpsSMTPIn *)op;
 
-    smtpin_let_go(self);
+    cps_smtpin_let_go(self);
     if (self->base.rt == NULL || !self->base.rt->abandoned) {
         smtpin_settle_held(self, NULL); /* their clients have gone with the connections */
     }
@@ -775,7 +365,7 @@ smtpin_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     (void)smtpin_clear(op);
     for (int i = 0; i < CPS_SMTP_PORTS; i++) {
-        smtpin_unreserve(self, i);
+        cps_smtpin_unreserve(self, i);
     }
     cps_link_remove(&self->ready.link);
     cps_actor_dealloc(op);
@@ -787,7 +377,8 @@ PyDoc_STRVAR(
     smtpin_doc,
     "SMTPIn(name, host='localhost', ports=[25], output_format='xml', keyfile=None, certfile=None, ssl_version=None, "
     "*args,\n"
-    "       hostname=None, implicit_tls=False, max_connections=1000, max_message=33554432, max_line=65536,\n"
+    "       hostname=None, implicit_tls=False, max_connections=1000, max_message=33554432,\n"
+    "       max_message_total=268435456, max_line=65536,\n"
     "       max_recipients=1000, max_errors=20, command_timeout=300.0, data_timeout=180.0, write_timeout=60.0,\n"
     "       share_port=False, **kwargs)\n--\n\n"
     "Receive mail by SMTP (RFC 5321): a message becomes an event, and is acknowledged once that is on its queues.\n\n"
@@ -827,7 +418,7 @@ static PyMethodDef smtpin_methods[] = {
 
 static PyType_Slot smtpin_slots[] = {
     {Py_tp_doc, (void *)smtpin_doc}, {Py_tp_new, smtpin_new},
-    {Py_tp_init, smtpin_init},       {Py_tp_traverse, smtpin_traverse},
+    {Py_tp_init, cps_smtpin_init},   {Py_tp_traverse, smtpin_traverse},
     {Py_tp_clear, smtpin_clear},     {Py_tp_dealloc, smtpin_dealloc},
     {Py_tp_methods, smtpin_methods}, {Py_tp_members, smtpin_members},
     {Py_tp_getset, smtpin_getset},   {0, NULL},

@@ -1,4 +1,5 @@
-/* smtpin.h: the actor SMTPIn. Its type and life are in smtpin.c; messages become events in smtpmail.c. */
+/* smtpin.h: the actor SMTPIn. Its type and life are in smtpin.c; its arguments in smtpoptions.c, its ports in
+ * smtpport.c; messages become events in smtpmail.c. */
 #ifndef CPS_ACTORS_SMTPIN_H
 #define CPS_ACTORS_SMTPIN_H
 
@@ -15,7 +16,7 @@ typedef struct {
     int port_count;
     bool implicit_tls, share_port;
     CpsSmtpServerLimits limits;
-    CpsList listening; /* SmtpPort.link */
+    CpsList listening; /* CpsSmtpPort.link: whose turn is next */
     CpsList held;      /* CpsSmtpDelivery.link: whose events wait for room */
     CpsReady ready;    /* there are messages, or answers to be given */
     bool scheduled;
@@ -23,8 +24,18 @@ typedef struct {
     CpsList watchers;                           /* CpsWait of those who wait for a change */
 } CpsSMTPIn;
 
+extern const CpsActorOps cps_smtpin_ops;
+
+/* Have the node run. */
+void cps_smtpin_schedule(CpsSMTPIn *self);
+
 /* The reply to a message that was not processed. */
 extern const char cps_smtpin_stopping[];
+
+/* --- smtpoptions.c --------------------------------------------------------------------------------------------------------------- */
+
+/* tp_init. */
+int cps_smtpin_init(PyObject *op, PyObject *args, PyObject *kwargs);
 
 /* --- smtpmail.c ------------------------------------------------------------------------------------------------------------------ */
 

@@ -18,6 +18,15 @@ connection_of_client(CpsClient *client)
     return CPS_CONTAINER(client, CpsSmtpConnection, client);
 }
 
+/* So many bytes of a message are in memory because of it. */
+static void
+connection_count(CpsSmtpConnection *self, size_t bytes)
+{
+    self->server->message_bytes += bytes;
+    self->server->message_bytes -= self->message_bytes;
+    self->message_bytes = bytes;
+}
+
 static void
 connection_close(CpsSmtpConnection *self)
 {
@@ -25,6 +34,7 @@ connection_close(CpsSmtpConnection *self)
 
     self->finishing = true;
     self->delivery = NULL;
+    connection_count(self, 0);
     cps_deadline_clear(&self->client.wait);
     if (delivery != NULL) {
         delivery->connection = NULL;
@@ -104,6 +114,8 @@ static void
 connection_dismiss(CpsSmtpConnection *self, const char *status, const char *text)
 {
     cps_smtp_announce(&self->session, status, text);
+    cps_smtp_message_free(&self->session.message);
+    connection_count(self, 0);
     connection_write_replies(self);
     connection_finish(self);
 }
@@ -188,6 +200,36 @@ connection_note_progress(CpsSmtpConnection *self, bool was_in_data, uint32_t com
     }
 }
 
+/* Messages may take so much memory: those that stand still the longest have to go, and at last its own. */
+static void
+connection_make_room(CpsSmtpConnection *self)
+{
+    CpsSmtpServer *server = self->server;
+
+    while (server->message_bytes > server->limits->message_bytes) {
+        CpsDeadline *first = cps_deadlines_first(&server->base.deadlines, CPS_SMTP_WAIT_DATA);
+        CpsSmtpConnection *other = first == NULL ? self : CPS_CONTAINER(first, CpsSmtpConnection, client.wait);
+
+        if (!other->session.in_data || other->finishing) {
+            break; /* its own, which is complete */
+        }
+        connection_dismiss(other, "421 4.3.1", "Too many messages are coming");
+    }
+}
+
+/* Count what has come of a message, or of the one that is delivered. */
+static void
+connection_note_size(CpsSmtpConnection *self)
+{
+    size_t bytes = self->delivery != NULL ? self->delivery->message.data.length : self->session.message.data.length;
+    bool more = bytes > self->message_bytes;
+
+    connection_count(self, bytes);
+    if (more) {
+        connection_make_room(self);
+    }
+}
+
 /* Use bytes as far as that goes now. Returns how many were used, or may be thrown away. */
 static size_t
 connection_feed(CpsSmtpConnection *self, const char *bytes, size_t length)
@@ -207,6 +249,7 @@ connection_feed(CpsSmtpConnection *self, const char *bytes, size_t length)
     }
     if (!self->stream.closing) {
         connection_note_progress(self, was_in_data, commands_before);
+        connection_note_size(self);
     }
     return self->finishing || self->starting_tls ? length : done;
 }
@@ -258,6 +301,7 @@ void
 cps_smtp_connection_answer(CpsSmtpConnection *self, const char *reply)
 {
     self->delivery = NULL;
+    connection_count(self, 0);
     cps_smtp_answer(&self->session, reply);
     connection_write_replies(self);
     if (self->stream.closing) {

@@ -19,6 +19,7 @@ struct CpsSmtpConnection {
     CpsSmtpDelivery
         *delivery;        /* its message that is not answered yet: of the user, or in CpsSmtpServer.received; or NULL */
     CpsBuffer backlog;    /* what was read and cannot be used yet */
+    size_t message_bytes; /* that count in CpsSmtpServer.message_bytes */
     uint64_t data_start;  /* when the message began to come, by uv_now */
     size_t unsent_before; /* bytes, when the wait for the client began */
     bool starting_tls;    /* as soon as the reply to STARTTLS is sent */

@@ -17,6 +17,8 @@ typedef struct CpsSmtpConnection CpsSmtpConnection; /* net/smtpconnection.h */
 /* Times in milliseconds. */
 typedef struct {
     CpsSmtpLimits session;
+    uint64_t
+        message_bytes; /* of all messages that are not answered yet; then those that come most slowly are broken off, 421 */
     uint32_t connections; /* more are answered 421 */
     uint32_t command_ms;  /* until the next command is there; a TLS handshake takes no longer either */
     uint32_t data_ms;     /* how long a message may stand still; it also has to come at DATA_BYTES_PER_SECOND or more */
@@ -42,6 +44,7 @@ struct CpsSmtpServer {
         CpsSmtpServer *server); /* pure C: something was added to received, or a connection is at rest while it ends */
     void (*on_closed)(CpsSmtpServer *server); /* after cps_smtp_server_close: the last connection is gone */
     CpsList received;                         /* CpsSmtpDelivery.link: for cps_smtp_next */
+    uint64_t message_bytes;                   /* of messages that are not answered yet, complete or not */
 };
 
 /* Listen; limits, name, implicit_tls and the callbacks are set before. May block while a name is resolved: without the GIL, outside of uv_run.

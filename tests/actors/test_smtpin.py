@@ -137,7 +137,8 @@ def test_many_sessions_and_messages_on_several_ports():
     director.connect_queue(mail, keep)
     assert mail.ports == [0, 0]
     director.start(block=False)
-    assert len(set(mail.ports)) == 2
+    ports = mail.ports
+    assert len(set(ports)) == 2
 
     def visit():
         for port in mail.ports:
@@ -148,6 +149,7 @@ def test_many_sessions_and_messages_on_several_ports():
     thread.start()
     wait_until(lambda: len(keep.events) == 2, compysition.sleep)
     wait_until(lambda: not thread.is_alive(), compysition.sleep)
+    assert mail.ports == ports
     director.stop()
     assert mail.ports == [0, 0]
 
@@ -221,6 +223,23 @@ def test_limits_of_a_message():
             assert client.reply().startswith(b"421 4.7.0 ")
             assert client.reply() == b""
         assert server.events == []
+
+
+def test_messages_have_a_limit_together():
+    """The one that stands still the longest has to go."""
+    with receiving(max_message=100_000, max_message_total=150_000) as server:
+        with server.connect() as idle, server.connect() as other:
+            idle.begin()
+            other.begin()
+            idle.send(b"x" * 90_000)
+            with server.connect() as last:
+                assert [last.say(b"NOOP") for _ in range(5)] == [220, *[250] * 4]  # it is read by now
+            other.send(b"y" * 80_000)
+            assert idle.reply().startswith(b"421 4.3.1 ")
+            assert idle.reply() == b""
+            other.send(b"\r\n.\r\n")
+            assert other.code() == 500
+        assert send(server) == 250
 
 
 # ---- acceptance ----
@@ -677,6 +696,7 @@ def test_arguments_of_1_1():
         ({"hostname": ""}, ValueError),
         ({"hostname": 5}, TypeError),
         ({"max_message": 0}, ValueError),
+        ({"max_message": 100, "max_message_total": 99}, ValueError),
         ({"max_recipients": "x"}, TypeError),
         ({"command_timeout": 0}, ValueError),
     ],
