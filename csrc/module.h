@@ -204,6 +204,7 @@
     X(plain_conversions) /* Event.conversion_methods */                                     \
     X(json_conversions)  /* JSONEvent.conversion_methods */                                 \
     X(json_decode)       /* JSONDecoder(parse_constant=...).decode, strict */               \
+    X(json_scan)         /* the same decoder's scan_once */                                 \
     X(xml_conversions)   /* XMLEvent.conversion_methods */                                  \
     X(element_class)     /* stands for lxml.etree._Element */                               \
     X(tree_class)        /* stands for lxml.etree._ElementTree */                           \

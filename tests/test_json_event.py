@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from compysition.errors import InvalidEventDataModification
@@ -250,3 +250,81 @@ def test_naughty_strings_survive():
     for copied in (made.clone(), JSONEvent(data=made.data_string()), made.convert(JSONHttpEvent)):
         assert copied.data == made.data
         assert copied.data["texts"] == texts
+
+
+# ---- as the json module ----
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 10**30])
+    | st.floats()
+    | st.text()
+    | st.text('a"\\\x00\x1f\x7f\x80\xff\u0100\ud800\udfff\uffff\U00010000\U0010ffff/\b\f\n\r\t')
+)
+KEYS = st.text() | st.integers() | st.booleans() | st.none() | st.floats()
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(KEYS, inner),
+    max_leaves=20,
+)
+
+
+class Number(int):
+    def __repr__(self):
+        return "seven"
+
+
+@given(VALUES)
+@example({"a" * 5000 + "\xe9" * 5000: ["\U0001f600" * 3000]})
+@example([Number(7), collections.OrderedDict(b=1, a=2), 1e16, 1e-7, -0.0, 1.0, float("nan")])
+def test_text_is_written_as_by_json(value):
+    event = JSONEvent()
+    event._data = value  # as it is, without a conversion
+    assert event.data_string() == json.dumps(value)
+
+
+@pytest.mark.parametrize("depth", [1, 499, 500, 501, 900])
+def test_deep_data_is_written_as_by_json(depth):
+    text = "[" * depth + '"\\u00e9"' + "]" * depth
+    assert JSONEvent(data=text).data_string() == text
+
+
+def test_what_json_cannot_write():
+    event = JSONEvent()
+    event._data = cycle = {}
+    cycle["self"] = cycle
+    with pytest.raises(ValueError, match="Circular reference"):
+        event.data_string()
+    event._data = {"a": object()}
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        event.data_string()
+    cycle.clear()
+
+
+def refuse(name):
+    raise ValueError(f"{name} is not JSON")
+
+
+TEXTS = st.text('{}[]":,truefalsn0123456789.eE+- \t\n\r\x0b\u0120\ufeff\\uNaInfity', max_size=12)
+
+
+@given(TEXTS | VALUES.map(json.dumps), st.sampled_from(["", " ", "\r\n\t ", "\xa0", "x"]))
+@example("", "")
+@example(" ", " ")
+@example("[1]", " ]")
+@example('"\\ud800"', "")
+@example("1" * 5000, "")
+def test_text_is_read_as_by_json(text, around):
+    text = around + text + around
+    decoder = json.JSONDecoder(parse_constant=refuse)
+    try:
+        expected = decoder.decode(text)
+    except (ValueError, RecursionError) as error:
+        with pytest.raises(InvalidEventDataModification) as caught:
+            JSONEvent(data=text)
+        assert str(error) in str(caught.value)
+        return
+    made = JSONEvent(data=text).data
+    assert repr(made) == repr(expected)

@@ -6,6 +6,7 @@
 #include "event/format.h"
 #include "event/http.h"
 #include "event/jsonevent.h"
+#include "event/jsonwrite.h"
 #include "http/accept.h"
 #include "net/httpchars.h"
 
@@ -14,13 +15,23 @@ typedef struct {
     CpsHTTPServer *server;
     CpsHttpExchange *exchange;
     CpsBuffer head;
-    const char *body; /* borrowed from body_object */
+    const char *body; /* borrowed from body_object or json */
     Py_ssize_t body_length;
     PyObject *body_object; /* owned str or bytes, or NULL */
+    CpsBuffer json;        /* the body, when that is written here */
     int code;
     bool close;    /* the event asks for it */
     bool as_it_is; /* the event's data, bytes, is the body */
 } Response;
+
+static int
+no_memory_if(int status)
+{
+    if (status < 0) {
+        PyErr_NoMemory();
+    }
+    return status;
+}
 
 /* --- the body ------------------------------------------------------------------------------------------------------------------- */
 
@@ -134,11 +145,40 @@ response_take_body(Response *self, PyObject *body)
     return 0;
 }
 
+/* The body as cps_httpserver_format makes it, of most JSON events: without objects in between. Returns 1, 0 when it cannot be made so, or -1 with
+ * MemoryError set. */
+static int
+response_write_json(Response *self, PyObject *event)
+{
+    static const char opening[] = "{\"data\": ";
+    CpsHTTPServer *server = self->server;
+    CpsState *state = server->base.state;
+    PyObject *value = event_value(event);
+    int written = 0, enveloped = PyDict_CheckExact(value) ? has_envelope(state, value) : 0;
+
+    if (enveloped < 0 || ((const CpsHTTPServerOps *)server->base.ops)->format != cps_httpserver_format ||
+        ((CpsEvent *)event)->error != NULL || !(PyDict_CheckExact(value) || PyList_CheckExact(value)) ||
+        cps_format_of(state, Py_TYPE(event)) != CPS_FORMAT_JSON || !cps_json_writes_data(state, event)) {
+        PyErr_Clear();
+        return 0;
+    }
+    if (no_memory_if(enveloped ? 0 : cps_buffer_append(&self->json, opening, sizeof(opening) - 1)) == 0) {
+        written = cps_json_write(&self->json, value);
+    }
+    if (written > 0 && !enveloped && no_memory_if(cps_buffer_append(&self->json, "}", 1)) < 0) {
+        written = -1;
+    }
+    self->body = self->json.bytes;
+    self->body_length = written > 0 ? (Py_ssize_t)self->json.length : 0;
+    return PyErr_Occurred() ? -1 : written;
+}
+
 /* Returns 0, or -1 with an exception set. */
 static int
 response_format(Response *self, PyObject *event)
 {
     CpsHTTPServer *server = self->server;
+    int written;
 
     if (cps_http_bodiless(self->code)) {
         return 0;
@@ -150,19 +190,14 @@ response_format(Response *self, PyObject *event)
         return response_take_body(
             self, PyObject_CallMethodOneArg((PyObject *)server, server->base.state->names.format_response_data, event));
     }
+    written = response_write_json(self, event);
+    if (written != 0) {
+        return written < 0 ? -1 : 0;
+    }
     return response_take_body(self, ((const CpsHTTPServerOps *)server->base.ops)->format(server, event));
 }
 
 /* --- the head ---------------------------------------------------------------------------------------------------------------------- */
-
-static int
-no_memory_if(int status)
-{
-    if (status < 0) {
-        PyErr_NoMemory();
-    }
-    return status;
-}
 
 /* The status line of (code, reason). Returns 0, or -1 with an exception set. */
 static int
@@ -370,6 +405,7 @@ static void
 response_clear(Response *self)
 {
     cps_buffer_free(&self->head);
+    cps_buffer_free(&self->json);
     Py_CLEAR(self->body_object);
 }
 

@@ -1,6 +1,7 @@
 #include "event/format.h"
 
 #include "event/event.h"
+#include "event/jsonevent.h"
 #include "event/xmldata.h"
 #include "xml/lxml.h"
 
@@ -175,7 +176,13 @@ store_converted(CpsState *state, PyObject *event, PyObject *function, PyObject *
     else {
         PyObject *converted = PyObject_CallOneArg(function, value);
 
-        payload = converted == NULL ? NULL : make_payload(state, format, converted);
+        if (converted != NULL && converted != Py_None && format == CPS_FORMAT_JSON &&
+            cps_json_is_conversion(function)) {
+            payload = cps_payload_private(state, converted, CPS_DATA_JSON);
+        }
+        else {
+            payload = converted == NULL ? NULL : make_payload(state, format, converted);
+        }
         Py_XDECREF(converted);
     }
     if (payload == NULL && PyErr_Occurred()) {

@@ -4,16 +4,37 @@
 #include "event/event.h"
 #include "event/format.h"
 #include "event/http.h"
+#include "event/jsonwrite.h"
 #include "event/xmldata.h"
 
 /* ---- text ---- */
 
+/* What was written. New, or NULL with an exception set. */
+static PyObject *
+text_of(const CpsBuffer *ascii)
+{
+    PyObject *text = PyUnicode_New((Py_ssize_t)ascii->length, 127);
+
+    if (text != NULL) {
+        memcpy(PyUnicode_1BYTE_DATA(text), ascii->bytes, ascii->length);
+    }
+    return text;
+}
+
 PyObject *
 cps_json_text(CpsState *state, PyObject *value)
 {
-    PyObject *dumps = cps_import(&state->json_dumps, "json", "dumps"); /* borrowed */
+    CpsBuffer ascii = {0};
+    int written = cps_json_write(&ascii, value);
+    PyObject *text = written > 0 ? text_of(&ascii) : NULL;
 
-    return dumps == NULL ? NULL : PyObject_CallOneArg(dumps, value);
+    cps_buffer_free(&ascii);
+    if (written == 0) {
+        PyObject *dumps = cps_import(&state->json_dumps, "json", "dumps"); /* borrowed */
+
+        text = dumps == NULL ? NULL : PyObject_CallOneArg(dumps, value);
+    }
+    return text;
 }
 
 PyObject *
@@ -32,23 +53,23 @@ json_refuse_constant(PyObject *module, PyObject *name)
 
 static PyMethodDef refuse_constant_def = {"refuse_constant", json_refuse_constant, METH_O, NULL};
 
-/* The decode method of a decoder that refuses NaN and Infinity, made once. Borrowed, or NULL with an exception set. */
-static PyObject *
-strict_decode(CpsState *state)
+/* Make a decoder that refuses NaN and Infinity, once. Returns 0, or -1 with an exception set. */
+static int
+make_strict_decoder(CpsState *state)
 {
     PyObject *decoder_type = NULL;
     PyObject *refuse, *decoder;
 
     if (state->json_decode != NULL) {
-        return state->json_decode;
+        return 0;
     }
     if (cps_import(&decoder_type, "json", "JSONDecoder") == NULL) {
-        return NULL;
+        return -1;
     }
     refuse = PyCFunction_New(&refuse_constant_def, NULL);
     if (refuse == NULL) {
         Py_DECREF(decoder_type);
-        return NULL;
+        return -1;
     }
     /* JSONDecoder(*, object_hook, parse_float, parse_int, parse_constant, ...) */
     PyObject *arguments[] = {refuse};
@@ -56,13 +77,56 @@ strict_decode(CpsState *state)
 
     decoder = names == NULL ? NULL : PyObject_Vectorcall(decoder_type, arguments, 0, names);
     if (decoder != NULL) {
-        state->json_decode = PyObject_GetAttrString(decoder, "decode");
+        Py_XSETREF(state->json_scan, PyObject_GetAttrString(decoder, "scan_once"));
+        state->json_decode = state->json_scan == NULL ? NULL : PyObject_GetAttrString(decoder, "decode");
         Py_DECREF(decoder);
     }
     Py_XDECREF(names);
     Py_DECREF(refuse);
     Py_DECREF(decoder_type);
-    return state->json_decode;
+    return state->json_decode == NULL ? -1 : 0;
+}
+
+static bool
+is_blank(Py_UCS4 c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* The first index from `at` on where there is no white space. */
+static Py_ssize_t
+skip_blanks(PyObject *text, Py_ssize_t at)
+{
+    while (at < PyUnicode_GET_LENGTH(text) && is_blank(PyUnicode_READ_CHAR(text, at))) {
+        at++;
+    }
+    return at;
+}
+
+/* What JSONDecoder.decode does, without its way through Python code. New; NULL without an exception for text that is wrong somehow: decode says
+ * how; or with one. */
+static PyObject *
+scan(CpsState *state, PyObject *text)
+{
+    PyObject *start = PyLong_FromSsize_t(skip_blanks(text, 0)), *pair, *value = NULL;
+    PyObject *arguments[] = {text, start};
+
+    if (start == NULL) {
+        return NULL;
+    }
+    pair = PyObject_Vectorcall(state->json_scan, arguments, 2, NULL);
+    Py_DECREF(start);
+    if (pair == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_StopIteration) || PyErr_ExceptionMatches(PyExc_ValueError)) {
+            PyErr_Clear();
+        }
+        return NULL;
+    }
+    if (skip_blanks(text, PyLong_AsSsize_t(PyTuple_GET_ITEM(pair, 1))) == PyUnicode_GET_LENGTH(text)) {
+        value = Py_NewRef(PyTuple_GET_ITEM(pair, 0));
+    }
+    Py_DECREF(pair);
+    return value;
 }
 
 /* ---- conversion methods: their `self` is the module ---- */
@@ -70,9 +134,10 @@ strict_decode(CpsState *state)
 static PyObject *
 json_from_text(PyObject *module, PyObject *text)
 {
-    PyObject *decode = strict_decode(PyModule_GetState(module)); /* borrowed */
+    CpsState *state = PyModule_GetState(module);
+    PyObject *value = make_strict_decoder(state) < 0 || !PyUnicode_CheckExact(text) ? NULL : scan(state, text);
 
-    return decode == NULL ? NULL : PyObject_CallOneArg(decode, text);
+    return value != NULL || PyErr_Occurred() ? value : PyObject_CallOneArg(state->json_decode, text);
 }
 
 /* UTF-8 only, where a byte order mark is allowed: UTF-16 and UTF-32 are not interchangeable JSON (RFC 8259, 8.1). */
@@ -120,6 +185,19 @@ static PyMethodDef from_element_def = {"json_from_element", json_from_element, M
                                        "json_from_element(element, /)\n--\n\n"
                                        "The data of an lxml element or element tree, as xmltodict.parse gives it."};
 
+bool
+cps_json_is_conversion(PyObject *function)
+{
+    PyCFunction const ours[] = {json_from_text, json_from_bytes, json_from_value, json_from_none, json_from_element};
+
+    for (size_t i = 0; PyCFunction_Check(function) && i < Py_ARRAY_LENGTH(ours); i++) {
+        if (PyCFunction_GET_FUNCTION(function) == ours[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static PyObject *
 json_conversions(PyObject *module)
 {
@@ -153,6 +231,12 @@ json_data_string(PyObject *self, PyObject *Py_UNUSED(ignored))
     }
     payload = ((CpsEvent *)self)->payload;
     return cps_json_text(state, payload == NULL ? Py_None : payload->value);
+}
+
+bool
+cps_json_writes_data(CpsState *state, PyObject *event)
+{
+    return cps_method_is(Py_TYPE(event), state->names.data_string, json_data_string);
 }
 
 static PyObject *

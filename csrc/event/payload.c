@@ -85,6 +85,12 @@ cps_payload_new(CpsState *state, PyObject *value, CpsDataKind kind)
 }
 
 CpsPayload *
+cps_payload_private(CpsState *state, PyObject *value, CpsDataKind kind)
+{
+    return payload_create(state, value, cps_immutable(value) ? CPS_DATA_VALUE : kind, false);
+}
+
+CpsPayload *
 cps_payload_from_document(CpsState *state, CpsXmlDocument **document_p)
 {
     CpsPayload *payload = payload_create(state, Py_None, CPS_DATA_XML, false);

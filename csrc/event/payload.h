@@ -38,6 +38,9 @@ int cps_payload_setup(PyObject *module, CpsState *state);
  * New, or NULL with an exception set. */
 CpsPayload *cps_payload_new(CpsState *state, PyObject *value, CpsDataKind kind);
 
+/* The same for a value that nobody else has, nor any part of it that may change. */
+CpsPayload *cps_payload_private(CpsState *state, PyObject *value, CpsDataKind kind);
+
 /* New payload with the document, which becomes NULL in any case. New, or NULL with MemoryError set. */
 CpsPayload *cps_payload_from_document(CpsState *state, CpsXmlDocument **document_p);
 
