@@ -211,7 +211,9 @@ serving_fill_event(CpsServing *self, PyObject *event, PyObject *queue_name)
     if (part == NULL || (self->by_bottle && cps_serving_take_changes(self) < 0)) {
         return -1;
     }
-    part->environment = cps_payload_new(state, self->environment, CPS_DATA_OBJECT);
+    part->environment = self->by_bottle || self->shares_environment
+                            ? cps_payload_new(state, self->environment, CPS_DATA_OBJECT)
+                            : cps_payload_private(state, self->environment, CPS_DATA_OBJECT);
     part->method = Py_NewRef(self->method);
     ((CpsEvent *)event)->service = Py_NewRef(queue_name);
     if (part->environment == NULL || PyObject_SetAttr(event, state->names.accept, self->accept) < 0) {

@@ -12,12 +12,13 @@ struct CpsServing {
     CpsHTTPServer *server;
     CpsHttpExchange *exchange; /* NULL once it is answered, or waits for its event */
     const CpsHttpRequest *request;
-    PyObject *method;      /* owned str */
-    PyObject *path;        /* owned str */
-    PyObject *url_args;    /* owned dict, or NULL */
-    PyObject *environment; /* owned dict */
-    PyObject *accept;      /* owned str */
-    bool by_bottle;        /* Python code may have changed the environment; see httpbottle.c */
+    PyObject *method;        /* owned str */
+    PyObject *path;          /* owned str */
+    PyObject *url_args;      /* owned dict, or NULL */
+    PyObject *environment;   /* owned dict */
+    PyObject *accept;        /* owned str */
+    bool by_bottle;          /* Python code may have changed the environment; see httpbottle.c */
+    bool shares_environment; /* parts of it are elsewhere, too */
     CpsContentType content;
     PyTypeObject *event_class; /* borrowed: as far as it is known */
 };

@@ -152,6 +152,7 @@ wsgi_send(CpsServing *serving, PyObject *service, PyObject *queue)
     int status = -1;
 
     serving->event_class = server->base.state->types.HttpEvent;
+    serving->shares_environment = true;
     if (data != NULL) {
         event = cps_serving_make_event(serving, service, data);
     }

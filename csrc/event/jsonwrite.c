@@ -1,6 +1,8 @@
 /* See jsonwrite.h. What writes a value returns as cps_json_write does. */
 #include "event/jsonwrite.h"
 
+#include "base/decimal.h"
+
 #include <math.h>
 
 enum { DEPTH_LIMIT = 500 };
@@ -120,23 +122,18 @@ write_text(CpsBuffer *out, PyObject *text)
 static int
 write_integer(CpsBuffer *out, PyObject *number)
 {
-    enum { DIGITS = 20 };
-    char digits[DIGITS + 1], *to = digits + sizeof(digits);
+    char digits[CPS_DECIMAL_DIGITS + 1], *end = digits + sizeof(digits), *first;
     int overflow;
     long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
-    unsigned long long rest = value < 0 ? 0 - (unsigned long long)value : (unsigned long long)value;
 
     if (overflow != 0) {
         return 0;
     }
-    do {
-        *--to = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
+    first = cps_decimal(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, end);
     if (value < 0) {
-        *--to = '-';
+        *--first = '-';
     }
-    return put(out, to, (size_t)(digits + sizeof(digits) - to));
+    return put(out, first, (size_t)(end - first));
 }
 
 static int

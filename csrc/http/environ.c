@@ -1,6 +1,7 @@
 #include "http/environ.h"
 
 #include "base/ascii.h"
+#include "base/decimal.h"
 #include "base/percent.h"
 #include "http/form.h"
 
@@ -182,9 +183,17 @@ cache_usual_headers(CpsHttpEnvironBase *self)
 /* --- what is the same for all ----------------------------------------------------------------------------------------------------------- */
 
 static PyObject *
+number_text(int port)
+{
+    char digits[CPS_DECIMAL_DIGITS], *end = digits + sizeof(digits), *first = cps_decimal((uint64_t)port, end);
+
+    return PyUnicode_FromStringAndSize(first, end - first);
+}
+
+static PyObject *
 make_constants(PyObject *address, int port, const char *scheme)
 {
-    PyObject *number = PyUnicode_FromFormat("%d", port);
+    PyObject *number = number_text(port);
     PyObject *constants =
         number == NULL
             ? NULL
@@ -442,7 +451,7 @@ environ_fill(CpsHttpEnvironBase *base, PyObject *environ, const CpsHttpRequest *
         return -1;
     }
     return cps_dict_set_new(environ, keys[KEY_REMOTE_ADDR], PyUnicode_FromString(peer)) < 0 ||
-                   cps_dict_set_new(environ, keys[KEY_REMOTE_PORT], PyUnicode_FromFormat("%d", port)) < 0
+                   cps_dict_set_new(environ, keys[KEY_REMOTE_PORT], number_text(port)) < 0
                ? -1
                : 0;
 }

@@ -1,5 +1,6 @@
 #include "net/httpresponse.h"
 
+#include "base/decimal.h"
 #include "http/date.h"
 #include "net/httpchars.h"
 
@@ -85,10 +86,9 @@ put_text(CpsBuffer *out, const char *text)
 static int
 put_number(CpsBuffer *out, size_t number)
 {
-    char digits[24];
-    int length = snprintf(digits, sizeof(digits), "%zu", number);
+    char digits[CPS_DECIMAL_DIGITS], *end = digits + sizeof(digits), *first = cps_decimal(number, end);
 
-    return cps_buffer_append(out, digits, (size_t)length);
+    return cps_buffer_append(out, first, (size_t)(end - first));
 }
 
 int
