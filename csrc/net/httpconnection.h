@@ -38,7 +38,7 @@ struct CpsHttpConnection {
 };
 
 /* For CpsServerOps. One that ends answers what it has got. */
-CpsClient *cps_http_client_accept(CpsServer *server);
+CpsClient *cps_http_client_accept(CpsServer *base);
 void cps_http_client_begin(CpsClient *client);
 void cps_http_client_expire(CpsClient *client);
 void cps_http_client_end(CpsClient *client);

@@ -28,7 +28,7 @@ struct CpsSmtpConnection {
 };
 
 /* For CpsServerOps. One that ends is told 421, after the answer to its message. */
-CpsClient *cps_smtp_client_accept(CpsServer *server);
+CpsClient *cps_smtp_client_accept(CpsServer *base);
 void cps_smtp_client_begin(CpsClient *client);
 void cps_smtp_client_expire(CpsClient *client);
 void cps_smtp_client_end(CpsClient *client);

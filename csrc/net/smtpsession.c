@@ -55,10 +55,10 @@ refuse(CpsSmtpSession *self, const char *line)
 void
 cps_smtp_message_free(CpsSmtpMessage *message)
 {
-    cps_buffer_free(&message->sender);
-    cps_buffer_free(&message->recipients);
-    cps_buffer_free(&message->data);
-    message->recipient_count = 0;
+    free(message->sender.bytes);
+    free(message->recipients.bytes);
+    free(message->data.bytes);
+    *message = (CpsSmtpMessage){0};
 }
 
 static void
@@ -330,20 +330,20 @@ static void
 data_end(CpsSmtpSession *self)
 {
     self->in_data = false;
+    if (!self->too_large && !self->overlong && !self->no_memory) {
+        self->outcome = CPS_SMTP_MESSAGE;
+        return;
+    }
+    transaction_reset(self);
     if (self->too_large) {
         refuse(self, "552 5.3.4 The message is too large");
     }
     else if (self->overlong) {
         refuse(self, "500 5.6.0 A line of the message is too long");
     }
-    else if (self->no_memory) {
+    else {
         reply(self, "452 4.3.1 Out of memory");
     }
-    else {
-        self->outcome = CPS_SMTP_MESSAGE;
-        return;
-    }
-    transaction_reset(self);
 }
 
 /* Bytes within a line, up to and with the next CR. Returns how many they are. */
@@ -659,16 +659,18 @@ cps_smtp_session_free(CpsSmtpSession *self)
 CpsSmtpOutcome
 cps_smtp_feed(CpsSmtpSession *self, const char *bytes, size_t length, size_t *used)
 {
+    size_t done = 0;
+
     assert(self->outcome == CPS_SMTP_MORE);
-    *used = 0;
-    while (*used < length && self->outcome == CPS_SMTP_MORE && self->replies.length < REPLIES) {
+    while (done < length && self->outcome == CPS_SMTP_MORE && self->replies.length < REPLIES) {
         bool in_data = self->in_data;
         size_t count =
-            in_data ? data_feed(self, bytes + *used, length - *used) : line_feed(self, bytes + *used, length - *used);
+            in_data ? data_feed(self, bytes + done, length - done) : line_feed(self, bytes + done, length - done);
 
         self->data_bytes += in_data ? count : 0;
-        *used += count;
+        done += count;
     }
+    *used = done;
     return self->outcome;
 }
 

@@ -66,8 +66,8 @@ void cps_smtp_session_free(CpsSmtpSession *self);
 /* Feed bytes; *used of them are taken, the others are to be fed again. Not after CPS_SMTP_END. */
 CpsSmtpOutcome cps_smtp_feed(CpsSmtpSession *self, const char *bytes, size_t length, size_t *used);
 
-/* The message was taken over (250 ...) or refused. `reply` is one line without CRLF; NULL: it was accepted. */
-void cps_smtp_answer(CpsSmtpSession *self, const char *reply);
+/* The message was taken over (250 ...) or refused. `line` is the reply, without CRLF; NULL: it was accepted. */
+void cps_smtp_answer(CpsSmtpSession *self, const char *line);
 
 /* TLS is there: the client begins anew (RFC 3207, 4.2). */
 void cps_smtp_secured(CpsSmtpSession *self);

@@ -233,7 +233,10 @@ def test_messages_have_a_limit_together():
             other.begin()
             idle.send(b"x" * 90_000)
             with server.connect() as last:
-                assert [last.say(b"NOOP") for _ in range(5)] == [220, *[250] * 4]  # it is read by now
+                assert [last.say(b"NOOP") for _ in range(5)] == [
+                    220,
+                    *[250] * 4,
+                ]  # it is read by now
             other.send(b"y" * 80_000)
             assert idle.reply().startswith(b"421 4.3.1 ")
             assert idle.reply() == b""
