@@ -1158,6 +1158,194 @@ class HTTPClient(Actor):
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
+# ---- ZeroMQ ----
+
+@disjoint_base
+class ZMQPush(Actor):
+    TCP: ClassVar[str]
+    IPC: ClassVar[str]
+    INPROC: ClassVar[str]
+    protocol: ClassVar[int]
+    mode: str
+    transmission_protocol: str
+    host: str | None
+    socket_file: str | None
+    port: int
+    @property
+    def endpoint(self) -> str | None: ...
+    @property
+    def events_sent(self) -> int: ...
+    @property
+    def events_received(self) -> int: ...
+    @property
+    def events_refused(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        mode: str = "connect",
+        port: int | str = 9000,
+        transmission_protocol: str = "tcp",
+        socket_file: str | None = None,
+        host: str | None = None,
+        *args: Any,
+        high_water_mark: int = 1000,
+        linger: float = 2.0,
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = ...,
+        max_event_bytes: int = 67108864,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
+class ZMQPull(Actor):
+    TCP: ClassVar[str]
+    IPC: ClassVar[str]
+    INPROC: ClassVar[str]
+    protocol: ClassVar[int]
+    mode: str
+    transmission_protocol: str
+    host: str | None
+    socket_file: str | None
+    port: int
+    @property
+    def endpoint(self) -> str | None: ...
+    @property
+    def events_sent(self) -> int: ...
+    @property
+    def events_received(self) -> int: ...
+    @property
+    def events_refused(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        mode: str = "bind",
+        port: int | str = 9000,
+        transmission_protocol: str = "tcp",
+        socket_file: str | None = None,
+        host: str | None = None,
+        *args: Any,
+        high_water_mark: int = 1000,
+        linger: float = 2.0,
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = ...,
+        max_event_bytes: int = 67108864,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
+class ZMQPub(Actor):
+    TCP: ClassVar[str]
+    IPC: ClassVar[str]
+    INPROC: ClassVar[str]
+    protocol: ClassVar[int]
+    mode: str
+    transmission_protocol: str
+    host: str | None
+    socket_file: str | None
+    port: int
+    @property
+    def endpoint(self) -> str | None: ...
+    @property
+    def events_sent(self) -> int: ...
+    @property
+    def events_received(self) -> int: ...
+    @property
+    def events_refused(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        mode: str = "bind",
+        port: int | str = 9000,
+        transmission_protocol: str = "tcp",
+        socket_file: str | None = None,
+        host: str | None = None,
+        *args: Any,
+        high_water_mark: int = 1000,
+        linger: float = 2.0,
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = ...,
+        max_event_bytes: int = 67108864,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
+class ZMQSub(Actor):
+    TCP: ClassVar[str]
+    IPC: ClassVar[str]
+    INPROC: ClassVar[str]
+    protocol: ClassVar[int]
+    mode: str
+    transmission_protocol: str
+    host: str | None
+    socket_file: str | None
+    port: int
+    @property
+    def endpoint(self) -> str | None: ...
+    @property
+    def events_sent(self) -> int: ...
+    @property
+    def events_received(self) -> int: ...
+    @property
+    def events_refused(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        mode: str = "connect",
+        port: int | str = 9000,
+        transmission_protocol: str = "tcp",
+        socket_file: str | None = None,
+        host: str | None = None,
+        *args: Any,
+        topics: str | bytes | Sequence[str | bytes] = "",
+        high_water_mark: int = 1000,
+        linger: float = 2.0,
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = ...,
+        max_event_bytes: int = 67108864,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
+class ZMQDealer(Actor):
+    TCP: ClassVar[str]
+    IPC: ClassVar[str]
+    INPROC: ClassVar[str]
+    protocol: ClassVar[int]
+    mode: str
+    transmission_protocol: str
+    host: str | None
+    socket_file: str | None
+    port: int
+    @property
+    def endpoint(self) -> str | None: ...
+    @property
+    def events_sent(self) -> int: ...
+    @property
+    def events_received(self) -> int: ...
+    @property
+    def events_refused(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        mode: str = "connect",
+        port: int | str = 9000,
+        transmission_protocol: str = "tcp",
+        socket_file: str | None = None,
+        host: str | None = None,
+        *args: Any,
+        high_water_mark: int = 1000,
+        linger: float = 2.0,
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = ...,
+        max_event_bytes: int = 67108864,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
 # ---- directors ----
 
 @disjoint_base
@@ -1306,5 +1494,4 @@ def wire_loads(
     event_classes: Sequence[type[Event]] = ...,
     max_event_bytes: int = ...,
 ) -> Event: ...
-
 def curve_keypair() -> tuple[str, str]: ...

@@ -24,6 +24,11 @@
     X(XMLHttpEvent)                     \
     X(LogEvent)                         \
     X(Queue)                            \
+    X(ZMQPush)                          \
+    X(ZMQPull)                          \
+    X(ZMQPub)                           \
+    X(ZMQSub)                           \
+    X(ZMQDealer)                        \
     X(InternalQueuePool)                \
     X(QueuePool)                        \
     X(Logger)                           \

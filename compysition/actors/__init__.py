@@ -49,6 +49,7 @@ from compysition.actors.xmltodict import XMLToDict
 from compysition.actors.xmlvalidator import XMLValidator
 from compysition.actors.xsd import XSD
 from compysition.actors.xslt import XSLT
+from compysition.actors.zmqpushpull import ZMQDealer, ZMQPub, ZMQPull, ZMQPush, ZMQSub
 
 HTTPJSONEventAttributeModifier = HTTPJSONAttributeModifier  # its name in 1.1
 
@@ -103,4 +104,9 @@ __all__ = [
     "XMLValidator",
     "XpathEventAttributeModifer",
     "XpathEventAttributeModifier",
+    "ZMQDealer",
+    "ZMQPub",
+    "ZMQPull",
+    "ZMQPush",
+    "ZMQSub",
 ]

@@ -15,7 +15,7 @@ static int (*const setups[])(PyObject *module, CpsState *state) = {
     cps_setcookie_setup,      cps_dicttoxml_setup,     cps_propertiestoxml_setup,
     cps_xmltodict_setup,      cps_httpserver_setup,    cps_wsgi_setup,
     cps_basicauth_setup,      cps_rest_setup,          cps_httpclient_setup,
-    cps_smtpin_setup,
+    cps_smtpin_setup,         cps_zmqpushpull_setup,
 };
 
 int

@@ -44,6 +44,7 @@ int cps_basicauth_setup(PyObject *module, CpsState *state);
 int cps_rest_setup(PyObject *module, CpsState *state);
 int cps_httpclient_setup(PyObject *module, CpsState *state);
 int cps_smtpin_setup(PyObject *module, CpsState *state);
+int cps_zmqpushpull_setup(PyObject *module, CpsState *state);
 int cps_xpathmodifier_setup(PyObject *module, CpsState *state);
 
 /* Instances have free attributes, subclasses are welcome, and scripts set class attributes: hence not immutable. */

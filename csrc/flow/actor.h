@@ -40,6 +40,7 @@ typedef struct {
     /* Optional, for those that have something of which there is but one: several processes are going to run the actor. Returns 0, or -1 with an
      * exception set. */
     int (*share)(CpsActor *self);
+    bool exports;     /* its consume hands events to another process, from where answers may come by other ways */
     bool takes_any;   /* events that cannot be converted to its input are consumed as they are */
     bool sends_apart; /* what it sends is no result of its consumes: what a full queue refuses does not hold them up */
     bool may_end;     /* often the last actor of a flow: an outbox without connection is not worth a log line */

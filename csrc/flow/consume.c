@@ -250,7 +250,9 @@ inbox_consume(CpsInbox *inbox, PyObject *event, CpsWorker *worker)
         fate = cps_consume_failed(&consume, worker);
     }
     if (consume.event != NULL) {
-        cps_consume_end(&consume, fate == CPS_FATE_CONSUMED && !self->c_consume && !delivery->forwarded, fate);
+        bool may_keep = !self->c_consume || self->ops->exports;
+
+        cps_consume_end(&consume, fate == CPS_FATE_CONSUMED && may_keep && !delivery->forwarded, fate);
     }
     *delivery = (CpsDelivery){0};
 }

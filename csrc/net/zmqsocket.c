@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "net/zmqcontext.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -43,7 +44,7 @@ set_options(void *socket, const CpsZmqOptions *options)
 {
     return set_int(socket, ZMQ_SNDHWM, options->high_water_mark) < 0 ||
                    set_int(socket, ZMQ_RCVHWM, options->high_water_mark) < 0 ||
-                   set_int(socket, ZMQ_LINGER, options->linger_ms) < 0 || set_int(socket, ZMQ_IPV6, 1) < 0 ||
+                   set_int(socket, ZMQ_LINGER, options->linger_ms) < 0 ||
                    zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &options->max_bytes, sizeof(options->max_bytes)) < 0 ||
                    set_text(socket, ZMQ_ROUTING_ID, options->identity) < 0 ||
                    (options->mandatory && set_int(socket, ZMQ_ROUTER_MANDATORY, 1) < 0) ||
@@ -111,10 +112,33 @@ cps_zmq_socket_open(CpsZmqSocket *self, uv_loop_t *loop, const CpsZmqOptions *op
     return code;
 }
 
+/* A socket for both families shows IPv4 addresses in their IPv6 form, so one with such an address is for IPv4 alone. */
+static int
+set_family(void *socket, const char *endpoint)
+{
+    const char *host = strstr(endpoint, "://"), *colon = strrchr(endpoint, ':');
+    char text[INET_ADDRSTRLEN];
+    struct in_addr address;
+    size_t length;
+
+    if (host == NULL || colon <= host) {
+        return set_int(socket, ZMQ_IPV6, 1);
+    }
+    host += 3;
+    length = (size_t)(colon - host);
+    if (colon < host || length >= sizeof(text)) {
+        return set_int(socket, ZMQ_IPV6, 1);
+    }
+    memcpy(text, host, length);
+    text[length] = '\0';
+    return set_int(socket, ZMQ_IPV6, inet_pton(AF_INET, text, &address) != 1);
+}
+
 int
 cps_zmq_socket_bind(CpsZmqSocket *self, const char *endpoint, char *bound, size_t size)
 {
-    if (zmq_bind(self->socket, endpoint) < 0 || zmq_getsockopt(self->socket, ZMQ_LAST_ENDPOINT, bound, &size) < 0) {
+    if (set_family(self->socket, endpoint) < 0 || zmq_bind(self->socket, endpoint) < 0 ||
+        zmq_getsockopt(self->socket, ZMQ_LAST_ENDPOINT, bound, &size) < 0) {
         return zmq_errno();
     }
     return 0;
@@ -123,7 +147,7 @@ cps_zmq_socket_bind(CpsZmqSocket *self, const char *endpoint, char *bound, size_
 int
 cps_zmq_socket_connect(CpsZmqSocket *self, const char *endpoint)
 {
-    return zmq_connect(self->socket, endpoint) < 0 ? zmq_errno() : 0;
+    return set_family(self->socket, endpoint) < 0 || zmq_connect(self->socket, endpoint) < 0 ? zmq_errno() : 0;
 }
 
 int

@@ -1,0 +1,811 @@
+#include "actors/zmqactor.h"
+
+#include "loop/worker.h"
+#include "net/zmqcontext.h"
+
+#include <errno.h>
+
+static CpsZmqActor *
+zmq_of(const CpsActor *actor)
+{
+    return (CpsZmqActor *)actor;
+}
+
+static const CpsZmqActorOps *
+zmq_ops(const CpsZmqActor *self)
+{
+    return (const CpsZmqActorOps *)self->base.ops;
+}
+
+/* --- the socket ----------------------------------------------------------------------------------------------------------------------- */
+
+struct CpsZmqPort {
+    CpsZmqSocket socket;
+    CpsCompletion completion; /* something may have changed */
+    CpsReady end;             /* closes it in the loop's thread */
+    CpsRuntime *rt;           /* borrowed: it lives longer than its handles */
+    CpsZmqActor *actor;       /* borrowed; NULL once it does not want to hear more */
+    bool noted;               /* the completion is on its way */
+    bool closed;
+};
+
+/* The two that run within uv_run. */
+static void
+port_on_event(CpsZmqSocket *socket)
+{
+    CpsZmqPort *port = CPS_CONTAINER(socket, CpsZmqPort, socket);
+
+    /* Asked here, too: otherwise the descriptor stays readable, and libuv goes on calling. */
+    if (port->actor != NULL && cps_zmq_socket_events(socket) != 0 && !port->noted) {
+        port->noted = true;
+        cps_complete(port->rt, &port->completion);
+    }
+}
+
+static void
+port_on_closed(CpsZmqSocket *socket)
+{
+    CpsZmqPort *port = CPS_CONTAINER(socket, CpsZmqPort, socket);
+
+    port->closed = true;
+    if (!port->noted) {
+        free(port);
+    }
+}
+
+static void
+port_done(CpsCompletion *completion, CpsRuntime *Py_UNUSED(rt))
+{
+    CpsZmqPort *port = CPS_CONTAINER(completion, CpsZmqPort, completion);
+
+    port->noted = false;
+    if (port->closed) {
+        free(port);
+    }
+    else if (port->actor != NULL) {
+        cps_zmq_actor_schedule(port->actor);
+    }
+}
+
+/* In the loop's thread. The context may wait for what lingers. */
+static void
+port_close(CpsZmqPort *port)
+{
+    cps_zmq_socket_close(&port->socket);
+    Py_BEGIN_ALLOW_THREADS
+    cps_zmq_context_release();
+    Py_END_ALLOW_THREADS
+}
+
+static void
+port_end_run(CpsReady *ready, CpsRuntime *rt)
+{
+    port_close(CPS_CONTAINER(ready, CpsZmqPort, end));
+    cps_runtime_release(rt);
+}
+
+/* Close the actor's socket, from any thread. What a fork's child has is its parent's. */
+static void
+zmq_let_go(CpsZmqActor *self)
+{
+    CpsZmqPort *port = self->socket;
+
+    self->socket = NULL;
+    if (port == NULL) {
+        return;
+    }
+    port->actor = NULL;
+    if (port->rt->abandoned) {
+        return;
+    }
+    if (port->rt == cps_runtime_peek()) {
+        port_close(port);
+        return;
+    }
+    port->end.run = port_end_run;
+    cps_runtime_hold(port->rt);
+    cps_ready_push(port->rt, &port->end);
+}
+
+/* --- endpoints --------------------------------------------------------------------------------------------------------------------------- */
+
+static bool
+text_is(PyObject *text, const char *expected)
+{
+    return PyUnicode_Check(text) && PyUnicode_CompareWithASCIIString(text, expected) == 0;
+}
+
+static bool
+zmq_binds(const CpsZmqActor *self)
+{
+    return text_is(cps_field(self->mode), "bind");
+}
+
+static bool
+zmq_connects(const CpsZmqActor *self)
+{
+    return text_is(cps_field(self->mode), "connect");
+}
+
+static bool
+is_tcp(const CpsZmqActor *self)
+{
+    return text_is(cps_field(self->transmission_protocol), "tcp");
+}
+
+/* Where no host was given, a bound socket listens on all interfaces, and one that connects goes to this machine. New, or NULL. */
+static PyObject *
+zmq_endpoint(CpsZmqActor *self)
+{
+    PyObject *host = cps_field(self->host);
+    PyObject *name, *endpoint;
+
+    if (!is_tcp(self)) {
+        return PyUnicode_FromFormat("%U://%S", self->transmission_protocol, cps_field(self->socket_file));
+    }
+    name = host != Py_None ? PyObject_Str(host) : PyUnicode_FromString(zmq_binds(self) ? "*" : "127.0.0.1");
+    if (name == NULL) {
+        return NULL;
+    }
+    endpoint = zmq_binds(self) && self->port == 0 ? PyUnicode_FromFormat("tcp://%U:*", name)
+                                                  : PyUnicode_FromFormat("tcp://%U:%d", name, self->port);
+    Py_DECREF(name);
+    return endpoint;
+}
+
+/* The number at the end of "tcp://127.0.0.1:4711". */
+static void
+zmq_note_bound(CpsZmqActor *self, const char *bound)
+{
+    const char *colon = strrchr(bound, ':');
+    PyObject *text = PyUnicode_DecodeUTF8(bound, (Py_ssize_t)strlen(bound), "replace");
+
+    if (text == NULL) {
+        PyErr_Clear();
+        return;
+    }
+    Py_XSETREF(self->endpoint, text);
+    if (is_tcp(self) && colon != NULL) {
+        self->port = atoi(colon + 1);
+    }
+}
+
+/* Returns 0, or -1 with an exception set. */
+static int
+raise_about_endpoint(const char *what, PyObject *endpoint, int code)
+{
+    PyObject *message = PyUnicode_FromFormat("cannot %s %U: %s", what, endpoint, zmq_strerror(code));
+    PyObject *error = message == NULL ? NULL : PyObject_CallFunction(PyExc_OSError, "iN", code, message);
+
+    if (error != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+    }
+    return -1;
+}
+
+static int
+port_attach(CpsZmqActor *self, CpsZmqPort *port, PyObject *endpoint)
+{
+    const char *text = PyUnicode_AsUTF8(endpoint);
+    char bound[512] = "";
+    int code = 0;
+
+    if (text == NULL) {
+        return -1;
+    }
+    if (zmq_binds(self)) {
+        code = cps_zmq_socket_bind(&port->socket, text, bound, sizeof(bound));
+        if (code != 0) {
+            return raise_about_endpoint("bind to", endpoint, code);
+        }
+        zmq_note_bound(self, bound);
+    }
+    else if (zmq_connects(self)) {
+        code = cps_zmq_socket_connect(&port->socket, text);
+        if (code != 0) {
+            return raise_about_endpoint("connect to", endpoint, code);
+        }
+        Py_XSETREF(self->endpoint, Py_NewRef(endpoint));
+    }
+    return 0;
+}
+
+/* What SUB wants to hear. */
+static int
+port_subscribe(CpsZmqActor *self, CpsZmqPort *port)
+{
+    for (Py_ssize_t i = 0; self->topics != NULL && i < PyTuple_GET_SIZE(self->topics); i++) {
+        PyObject *topic = PyTuple_GET_ITEM(self->topics, i);
+
+        if (zmq_setsockopt(port->socket.socket, ZMQ_SUBSCRIBE, PyBytes_AS_STRING(topic),
+                           (size_t)PyBytes_GET_SIZE(topic)) < 0) {
+            PyErr_Format(PyExc_OSError, "cannot subscribe to %R: %s", topic, zmq_strerror(zmq_errno()));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Returns an errno. */
+static int
+port_make(CpsZmqActor *self, CpsZmqPort *port)
+{
+    CpsZmqSecurity security;
+    CpsZmqOptions options = {
+        .type = zmq_ops(self)->type,
+        .high_water_mark = self->high_water_mark,
+        .linger_ms = (int)(self->linger * 1000),
+        .max_bytes = (int64_t)self->wire.limit,
+        .security = cps_zmq_keys_security(&self->keys, &security) ? &security : NULL,
+    };
+    void *context = cps_zmq_context_hold();
+    int code = context == NULL ? ENOMEM : cps_zmq_keys_use(&self->keys, context);
+
+    if (code == 0) {
+        code = cps_zmq_socket_open(&port->socket, &port->rt->loop, &options);
+    }
+    if (context != NULL) {
+        cps_zmq_context_release(); /* the socket holds it, too */
+    }
+    return code;
+}
+
+/* Returns 0, or -1 with an exception set. */
+static int
+zmq_open(CpsZmqActor *self, CpsRuntime *rt)
+{
+    PyObject *endpoint = zmq_endpoint(self);
+    CpsZmqPort *port = endpoint == NULL ? NULL : calloc(1, sizeof(*port));
+    int code, result;
+
+    if (port == NULL) {
+        Py_XDECREF(endpoint);
+        return endpoint == NULL ? -1 : (PyErr_NoMemory(), -1);
+    }
+    port->socket.on_event = port_on_event;
+    port->socket.on_closed = port_on_closed;
+    port->completion.done = port_done;
+    port->rt = rt;
+    code = port_make(self, port);
+    if (code != 0) {
+        free(port);
+        result = raise_about_endpoint("make a ZeroMQ socket for", endpoint, code);
+    }
+    else {
+        self->socket = port;
+        result = port_subscribe(self, port) < 0 ? -1 : port_attach(self, port, endpoint);
+        port->actor = self;
+        if (result < 0) {
+            zmq_let_go(self);
+        }
+    }
+    Py_DECREF(endpoint);
+    return result;
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------------------------------ */
+
+/* Whether it takes events depends on the socket's room. */
+static void
+zmq_look_for_room(CpsZmqActor *self)
+{
+    bool full = self->socket == NULL || (cps_zmq_socket_events(&self->socket->socket) & ZMQ_POLLOUT) == 0;
+    bool was_busy = self->base.busy;
+
+    self->base.busy = full || self->asking != NULL;
+    if (was_busy && !self->base.busy) {
+        cps_actor_schedule(&self->base);
+    }
+}
+
+int
+cps_zmq_actor_send(CpsZmqActor *self, PyObject *event, const char *before, size_t before_length)
+{
+    CpsZmqMessage message = {.count = 0};
+    int code;
+
+    if (self->socket == NULL) {
+        cps_raise(self->base.state, CPS_SERVICE_UNAVAILABLE, "the ZeroMQ socket of '%S' is not open", self->base.name);
+        return -1;
+    }
+    self->scratch.length = 0;
+    if (cps_wire_dump(self->base.state, &self->wire, event, &self->scratch) < 0) {
+        return -1;
+    }
+    code = before == NULL ? 0 : cps_zmq_add(&message, before, before_length);
+    if (code == 0) {
+        code = cps_zmq_add(&message, self->scratch.bytes, self->scratch.length);
+    }
+    if (code == 0) {
+        code = cps_zmq_send(&self->socket->socket, &message);
+    }
+    cps_zmq_message_close(&message);
+    if (code != 0) {
+        cps_raise(self->base.state, CPS_SERVICE_UNAVAILABLE, "Unable to send event over ZMQ: %s", zmq_strerror(code));
+    }
+    else {
+        self->sent++;
+    }
+    if (zmq_ops(self)->receive != NULL) {
+        cps_zmq_actor_schedule(self); /* the call may have taken the sign that something has come */
+    }
+    else {
+        zmq_look_for_room(self);
+    }
+    return code == 0 ? 0 : -1;
+}
+
+/* --- receiving ---------------------------------------------------------------------------------------------------------------------------- */
+
+PyObject *
+cps_zmq_actor_load(CpsZmqActor *self, CpsZmqMessage *message, size_t frame)
+{
+    const char *bytes;
+    size_t length;
+
+    if (message->too_long || frame + 1 != message->count) {
+        return cps_raise(self->base.state, CPS_MALFORMED_EVENT_DATA, "a message of %zu frames, where an event has %zu",
+                         message->count, frame + 1);
+    }
+    bytes = cps_zmq_bytes(message, frame, &length);
+    return cps_wire_load(self->base.state, &self->wire, bytes, length);
+}
+
+/* What came is no event: log it, and go on. */
+static void
+zmq_refuse(CpsZmqActor *self)
+{
+    PyObject *error;
+
+    if (!cps_ordinary_error()) {
+        cps_runtime_unraisable((PyObject *)self);
+        return;
+    }
+    error = PyErr_GetRaisedException();
+    self->refused++;
+    cps_log(self->base.logger, CPS_LOG_ERROR, NULL, "Received invalid event format: %S", error);
+    Py_DECREF(error);
+}
+
+/* Returns whether there was a message. */
+static bool
+zmq_receive_one(CpsZmqActor *self)
+{
+    CpsZmqMessage message;
+
+    if (self->socket == NULL || cps_zmq_receive(&self->socket->socket, &message) != 0) {
+        return false;
+    }
+    self->received++;
+    if (zmq_ops(self)->receive(self, &message) < 0) {
+        zmq_refuse(self);
+    }
+    cps_zmq_message_close(&message);
+    return true;
+}
+
+static bool
+zmq_may_receive(const CpsZmqActor *self)
+{
+    const CpsZmqActorOps *ops = zmq_ops(self);
+
+    return ops->receive != NULL && !self->end_asked && self->base.takes && !cps_actor_held_back(&self->base) &&
+           (ops->waits == NULL || !ops->waits(self));
+}
+
+/* What has arrived when a stop comes: it was taken from its sender, who does not send it again. */
+static void
+zmq_drain(CpsZmqActor *self)
+{
+    const CpsZmqActorOps *ops = zmq_ops(self);
+
+    for (int i = 0; ops->receive != NULL && ops->waits == NULL && i < self->high_water_mark; i++) {
+        if (!zmq_receive_one(self)) {
+            break;
+        }
+    }
+}
+
+static void
+zmq_run(CpsReady *ready, CpsRuntime *rt)
+{
+    CpsZmqActor *self = (CpsZmqActor *)Py_NewRef((PyObject *)CPS_CONTAINER(ready, CpsZmqActor, ready));
+    CpsWorker *worker = rt->running;
+
+    self->scheduled = false;
+    if (self->end_asked) {
+        zmq_drain(self);
+    }
+    while (zmq_may_receive(self) && zmq_receive_one(self)) {
+        if (cps_slice_spent(rt) || !cps_worker_may_go_on(rt, worker)) {
+            cps_zmq_actor_schedule(self);
+            break;
+        }
+    }
+    if (zmq_ops(self)->sends) {
+        zmq_look_for_room(self);
+    }
+    self->base.running--;
+    cps_actor_note_rest(&self->base);
+    Py_DECREF((PyObject *)self);
+}
+
+/* An overridden send_event in Python blocks: what else has come is looked at meanwhile. */
+static void
+zmq_again(CpsReady *ready)
+{
+    cps_zmq_actor_schedule(CPS_CONTAINER(ready, CpsZmqActor, ready));
+}
+
+void
+cps_zmq_actor_schedule(CpsZmqActor *self)
+{
+    if (!self->scheduled && self->base.rt != NULL) {
+        self->scheduled = true;
+        self->base.running++; /* a stop waits for it */
+        cps_ready_push(self->base.rt, &self->ready);
+    }
+}
+
+/* --- life ---------------------------------------------------------------------------------------------------------------------------------- */
+
+int
+cps_zmq_actor_start(CpsActor *actor)
+{
+    CpsZmqActor *self = zmq_of(actor);
+
+    if (self->socket != NULL && self->socket->rt->abandoned) {
+        self->socket = NULL; /* of the process that this one was forked from */
+    }
+    self->end_asked = false;
+    if (self->socket == NULL && zmq_open(self, actor->rt) < 0) {
+        return -1;
+    }
+    cps_zmq_actor_schedule(self);
+    return 0;
+}
+
+void
+cps_zmq_actor_resume(CpsActor *actor)
+{
+    if (zmq_ops(zmq_of(actor))->receive != NULL) {
+        cps_zmq_actor_schedule(zmq_of(actor));
+    }
+}
+
+void
+cps_zmq_actor_stop_source(CpsActor *actor)
+{
+    CpsZmqActor *self = zmq_of(actor);
+
+    if (!self->end_asked && self->socket != NULL) {
+        self->end_asked = true;
+        cps_zmq_actor_schedule(self);
+    }
+}
+
+void
+cps_zmq_actor_close(CpsActor *actor)
+{
+    CpsZmqActor *self = zmq_of(actor);
+
+    if (self->scheduled) {
+        cps_link_remove(&self->ready.link);
+        self->scheduled = false;
+        actor->running--;
+    }
+    zmq_let_go(self);
+}
+
+bool
+cps_zmq_actor_runs(const CpsActor *actor, const CpsReady *node)
+{
+    return node == &((const CpsZmqActor *)actor)->ready;
+}
+
+int
+cps_zmq_actor_share(CpsActor *actor)
+{
+    if (zmq_binds(zmq_of(actor))) {
+        cps_raise(actor->state, CPS_SETUP_ERROR,
+                  "several processes cannot bind to one ZeroMQ endpoint: have '%S' connect, and its peer bind",
+                  actor->name);
+        return -1;
+    }
+    return 0;
+}
+
+/* --- arguments ------------------------------------------------------------------------------------------------------------------------------ */
+
+enum { NAME, MODE, PORT, PROTOCOL, SOCKET_FILE, HOST, POSITIONAL };
+enum { DEFAULT_PORT = 9000, DEFAULT_HIGH_WATER_MARK = 1000, PORT_LIMIT = 65535 };
+
+/* Keywords without a place among the positional arguments. Borrowed; NULL when not given. */
+typedef struct {
+    PyObject *high_water_mark, *linger, *timeout, *topics, *listen;
+    CpsWireArgs wire;
+    CpsZmqSecurityArgs security;
+} Keywords;
+
+static const char *const names[] = {
+    "name",
+    "mode",
+    "port",
+    "transmission_protocol",
+    "socket_file",
+    "host",
+    "high_water_mark",
+    "linger",
+    "timeout",
+    "topics",
+    "listen",
+    CPS_WIRE_ARGUMENTS,
+    CPS_ZMQ_SECURITY_ARGUMENTS,
+};
+
+/* A port as a number or its digits. Returns 0, or -1 with an exception set. */
+static int
+take_port(CpsZmqActor *self, PyObject *value)
+{
+    PyObject *number = value == NULL ? PyLong_FromLong(DEFAULT_PORT) : PyNumber_Long(value);
+    Py_ssize_t port = number == NULL ? -1 : PyLong_AsSsize_t(number);
+
+    Py_XDECREF(number);
+    if (port == -1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (port < 0 || port > PORT_LIMIT) {
+        PyErr_Format(PyExc_ValueError, "port must be 0 to 65535, not %zd", port);
+        return -1;
+    }
+    self->port = (int)port;
+    return 0;
+}
+
+static int
+take_seconds(double *seconds, const char *name, PyObject *value)
+{
+    double number;
+
+    if (value == NULL) {
+        return 0;
+    }
+    number = PyFloat_AsDouble(value);
+    if (number == -1.0 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (!(number >= 0 && number <= 1000000)) {
+        PyErr_Format(PyExc_ValueError, "%s must be 0 to 1000000 seconds, not %R", name, value);
+        return -1;
+    }
+    *seconds = number;
+    return 0;
+}
+
+/* A tuple of bytes from a str or bytes, or a sequence of them. New, or NULL with an exception set. */
+static PyObject *
+read_topics(PyObject *given)
+{
+    bool single = given == NULL || PyUnicode_Check(given) || PyBytes_Check(given);
+    PyObject *list = given == NULL ? Py_BuildValue("[y]", "")
+                     : single      ? Py_BuildValue("[O]", given)
+                                   : PySequence_List(given);
+
+    for (Py_ssize_t i = 0; list != NULL && i < PyList_GET_SIZE(list); i++) {
+        PyObject *item = PyList_GET_ITEM(list, i);
+        PyObject *topic = PyUnicode_Check(item) ? PyUnicode_AsUTF8String(item) : PyBytes_FromObject(item);
+
+        if (topic == NULL || PyList_SetItem(list, i, topic) < 0) {
+            Py_CLEAR(list);
+        }
+    }
+    if (list != NULL) {
+        Py_SETREF(list, PyList_AsTuple(list));
+    }
+    return list;
+}
+
+static int
+check_protocol(CpsZmqActor *self)
+{
+    static const char *const protocols[] = {"tcp", "ipc", "inproc"};
+
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(protocols); i++) {
+        if (text_is(self->transmission_protocol, protocols[i])) {
+            if (i > 0 && !PyUnicode_Check(self->socket_file)) {
+                PyErr_Format(PyExc_ValueError, "transmission_protocol '%s' needs a socket_file", protocols[i]);
+                return -1;
+            }
+            return 0;
+        }
+    }
+    PyErr_SetString(PyExc_ValueError, "Transmission protocol must be in ['tcp', 'ipc', 'inproc']");
+    return -1;
+}
+
+static int
+take_endpoint(CpsZmqActor *self, PyObject *const *values)
+{
+    PyObject *mode = values[MODE] == NULL ? PyUnicode_FromString(zmq_ops(self)->default_mode) : Py_NewRef(values[MODE]);
+    PyObject *protocol = values[PROTOCOL] == NULL ? PyUnicode_FromString("tcp") : Py_NewRef(values[PROTOCOL]);
+
+    if (mode == NULL || protocol == NULL) {
+        Py_XDECREF(mode);
+        Py_XDECREF(protocol);
+        return -1;
+    }
+    Py_XSETREF(self->mode, mode);
+    Py_XSETREF(self->transmission_protocol, protocol);
+    cps_take_object(&self->socket_file, values[SOCKET_FILE] == NULL ? Py_None : values[SOCKET_FILE]);
+    cps_take_object(&self->host, values[HOST] == NULL ? Py_None : values[HOST]);
+    return take_port(self, values[PORT]) < 0 ? -1 : check_protocol(self);
+}
+
+/* Arguments that only some kinds have. Returns 0, or -1 with TypeError set. */
+static int
+check_kind(const CpsZmqActor *self, const char *function, const Keywords *given)
+{
+    int type = zmq_ops(self)->type;
+    const char *name = given->topics != NULL && type != ZMQ_SUB                       ? "topics"
+                       : given->timeout != NULL && type != ZMQ_REQ && type != ZMQ_REP ? "timeout"
+                                                                                      : NULL;
+
+    if (name != NULL) {
+        PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%s'", function, name);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+take_keywords(CpsZmqActor *self, const Keywords *given)
+{
+    Py_ssize_t mark = DEFAULT_HIGH_WATER_MARK;
+
+    if (cps_take_size(&mark, given->high_water_mark) < 0 || take_seconds(&self->linger, "linger", given->linger) < 0 ||
+        take_seconds(&self->timeout, "timeout", given->timeout) < 0) {
+        return -1;
+    }
+    if (mark < 1 || mark > INT_MAX) {
+        PyErr_Format(PyExc_ValueError, "high_water_mark must be positive, not %zd", mark);
+        return -1;
+    }
+    self->high_water_mark = (int)mark;
+    if (zmq_ops(self)->type == ZMQ_SUB) {
+        Py_XSETREF(self->topics, read_topics(given->topics));
+        if (self->topics == NULL) {
+            return -1;
+        }
+    }
+    return cps_wire_configure(self->base.state, &self->wire, &given->wire) < 0
+               ? -1
+               : cps_zmq_keys_configure(&self->keys, &given->security);
+}
+
+int
+cps_zmq_actor_init(PyObject *op, const CpsZmqActorOps *ops, const char *function, PyObject *args, PyObject *kwargs)
+{
+    CpsZmqActor *self = (CpsZmqActor *)op;
+    PyObject *values[Py_ARRAY_LENGTH(names)], *rest_args, *rest_kwargs;
+    Keywords keywords;
+    int status;
+
+    _Static_assert(sizeof(keywords) == sizeof(values) - POSITIONAL * sizeof(values[0]),
+                   "Keywords has the order of names");
+    if (cps_bind(function, args, kwargs, names, Py_ARRAY_LENGTH(names), 1, values, &rest_args, &rest_kwargs) < 0) {
+        return -1;
+    }
+    memcpy(&keywords, values + POSITIONAL, sizeof(keywords));
+    status = cps_actor_init(&self->base, &ops->actor, rest_args, rest_kwargs);
+    self->ready.run = zmq_run;
+    self->ready.again = zmq_again;
+    self->linger = 2;
+    self->timeout = 30;
+    self->base.busy = ops->sends;
+    if (status == 0) {
+        status = check_kind(self, function, &keywords) < 0 || take_endpoint(self, values) < 0 ||
+                         take_keywords(self, &keywords) < 0
+                     ? -1
+                     : cps_actor_set_shape(&self->base, "cloud");
+    }
+    Py_DECREF(rest_args);
+    Py_XDECREF(rest_kwargs);
+    return status;
+}
+
+/* --- the type -------------------------------------------------------------------------------------------------------------------------------- */
+
+int
+cps_zmq_actor_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    CpsZmqActor *self = (CpsZmqActor *)op;
+    int result = cps_wire_traverse(&self->wire, visit, arg);
+
+    if (result != 0) {
+        return result;
+    }
+    Py_VISIT(self->mode);
+    Py_VISIT(self->transmission_protocol);
+    Py_VISIT(self->host);
+    Py_VISIT(self->socket_file);
+    return cps_actor_traverse(op, visit, arg);
+}
+
+int
+cps_zmq_actor_clear(PyObject *op)
+{
+    CpsZmqActor *self = (CpsZmqActor *)op;
+
+    cps_wire_clear(&self->wire);
+    Py_CLEAR(self->mode);
+    Py_CLEAR(self->transmission_protocol);
+    Py_CLEAR(self->host);
+    Py_CLEAR(self->socket_file);
+    return cps_actor_clear(op);
+}
+
+void
+cps_zmq_actor_dealloc(PyObject *op)
+{
+    CpsZmqActor *self = (CpsZmqActor *)op;
+
+    PyObject_GC_UnTrack(op);
+    zmq_let_go(self);
+    cps_link_remove(&self->ready.link);
+    Py_CLEAR(self->topics);
+    Py_CLEAR(self->endpoint);
+    cps_zmq_keys_clear(&self->keys);
+    cps_buffer_free(&self->scratch);
+    cps_wire_clear(&self->wire);
+    PyObject_GC_Track(op);
+    cps_actor_dealloc(op);
+}
+
+PyMemberDef cps_zmq_actor_members[] = {
+    CPS_ACTOR_MEMBERS,
+    {"mode", T_OBJECT, offsetof(CpsZmqActor, mode), 0, "\"bind\" or \"connect\"."},
+    {"transmission_protocol", T_OBJECT, offsetof(CpsZmqActor, transmission_protocol), 0,
+     "\"tcp\", \"ipc\" or \"inproc\"."},
+    {"host", T_OBJECT, offsetof(CpsZmqActor, host), 0, "A name or address; None: see the class."},
+    {"socket_file", T_OBJECT, offsetof(CpsZmqActor, socket_file), 0, "The path of ipc, or the name of inproc."},
+    {"port", T_INT, offsetof(CpsZmqActor, port), 0, "The TCP port; once it is bound, the real one."},
+    {"endpoint", T_OBJECT, offsetof(CpsZmqActor, endpoint), READONLY,
+     "Where it is bound or connects to, once it has started."},
+    {"events_sent", T_ULONGLONG, offsetof(CpsZmqActor, sent), READONLY, "Events that the socket has taken."},
+    {"events_received", T_ULONGLONG, offsetof(CpsZmqActor, received), READONLY, "Messages that came."},
+    {"events_refused", T_ULONGLONG, offsetof(CpsZmqActor, refused), READONLY,
+     "Messages among them that were no events."},
+    {NULL},
+};
+
+PyGetSetDef cps_zmq_actor_getset[] = {CPS_DICT, {NULL}};
+
+static int
+set_constant(PyTypeObject *type, const char *name, const char *text)
+{
+    PyObject *value = PyUnicode_FromString(text);
+    int result = value == NULL ? -1 : PyObject_SetAttrString((PyObject *)type, name, value);
+
+    Py_XDECREF(value);
+    return result;
+}
+
+int
+cps_zmq_actor_add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyTypeObject *input,
+                       PyTypeObject *output, int socket_type)
+{
+    CpsState *state = PyModule_GetState(module);
+    PyObject *number;
+    int result;
+
+    if (cps_add_type(module, slot, spec, (PyObject *)state->types.Actor) < 0 ||
+        cps_set_event_types(state, *slot, input, output) < 0 || set_constant(*slot, "TCP", "tcp") < 0 ||
+        set_constant(*slot, "IPC", "ipc") < 0 || set_constant(*slot, "INPROC", "inproc") < 0) {
+        return -1;
+    }
+    number = PyLong_FromLong(socket_type);
+    result = number == NULL ? -1 : PyObject_SetAttrString((PyObject *)*slot, "protocol", number);
+    Py_XDECREF(number);
+    return result;
+}

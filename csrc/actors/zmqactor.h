@@ -1,0 +1,85 @@
+/* zmqactor.h: what the actors with one ZeroMQ socket have in common: endpoint, life, sending and receiving. */
+#ifndef CPS_ACTORS_ZMQACTOR_H
+#define CPS_ACTORS_ZMQACTOR_H
+
+#include "actors/actors.h"
+#include "actors/zmqsecurity.h"
+#include "flow/job.h"
+#include "wire/wire.h"
+
+typedef struct CpsZmqActor CpsZmqActor;
+typedef struct CpsZmqPort CpsZmqPort; /* the socket, which libuv holds a little longer than the actor does */
+
+typedef struct {
+    CpsActorOps actor; /* first: an actor's ops pointer is a CpsZmqActorOps * */
+    /* A message has come. Its frames may be taken. Returns 0, or -1 with an exception set: it was not understood. NULL: the kind does
+     * not receive. */
+    int (*receive)(CpsZmqActor *self, CpsZmqMessage *message);
+    /* Optional: messages may not be taken now. */
+    bool (*waits)(const CpsZmqActor *self);
+    int type; /* ZMQ_PUSH, ... */
+    const char *default_mode;
+    bool sends;
+} CpsZmqActorOps;
+
+struct CpsZmqActor {
+    CpsActor base;
+    CpsWire wire;
+    CpsZmqKeys keys;
+    PyObject *mode, *transmission_protocol, *host, *socket_file; /* owned, as given */
+    PyObject *topics;                                            /* owned tuple of bytes: of SUB; or NULL */
+    PyObject *endpoint; /* owned str: where it is bound to, or connects to; NULL before the start */
+    int port;           /* as given; once bound, the real one */
+    int high_water_mark;
+    double linger;      /* seconds */
+    double timeout;     /* seconds, of kinds that wait for an answer */
+    CpsZmqPort *socket; /* owned until closed; NULL */
+    CpsReady ready;     /* the socket may have something, or take something */
+    bool scheduled, end_asked;
+    CpsBuffer scratch; /* the event that is being written */
+    uint64_t sent, received, refused;
+
+    /* of REQ and REP */
+    CpsJob *asking;                    /* borrowed: the request that waits for its reply; or NULL */
+    struct CpsZmqAnswering *answering; /* owned: the request that is to be answered; or NULL */
+};
+
+/* A whole tp_init. `function` names the type in errors. */
+int cps_zmq_actor_init(PyObject *op, const CpsZmqActorOps *ops, const char *function, PyObject *args, PyObject *kwargs);
+
+/* What the tables of the kinds begin with. */
+#define CPS_ZMQ_ACTOR_OPS                                                                                          \
+    .start_source = cps_zmq_actor_start, .resume = cps_zmq_actor_resume, .stop_source = cps_zmq_actor_stop_source, \
+    .close = cps_zmq_actor_close, .runs = cps_zmq_actor_runs, .share = cps_zmq_actor_share
+
+int cps_zmq_actor_start(CpsActor *actor);
+void cps_zmq_actor_resume(CpsActor *actor);
+void cps_zmq_actor_stop_source(CpsActor *actor);
+void cps_zmq_actor_close(CpsActor *actor);
+bool cps_zmq_actor_runs(const CpsActor *actor, const CpsReady *node);
+int cps_zmq_actor_share(CpsActor *actor);
+
+/* Slots. */
+int cps_zmq_actor_traverse(PyObject *op, visitproc visit, void *arg);
+int cps_zmq_actor_clear(PyObject *op);
+void cps_zmq_actor_dealloc(PyObject *op);
+extern PyMemberDef cps_zmq_actor_members[];
+extern PyGetSetDef cps_zmq_actor_getset[];
+
+/* Have the socket looked at, in a worker. */
+void cps_zmq_actor_schedule(CpsZmqActor *self);
+
+/* Write the event, after a frame `before` unless that is NULL, and send it. The actor takes no more events while the socket has no room.
+ * Returns 0, or -1 with an exception set. */
+int cps_zmq_actor_send(CpsZmqActor *self, PyObject *event, const char *before, size_t before_length);
+
+/* The event of a frame. New, or NULL with an exception set. */
+PyObject *cps_zmq_actor_load(CpsZmqActor *self, CpsZmqMessage *message, size_t frame);
+
+/* Add a type of that kind. Returns 0, or -1 with an exception set. */
+int cps_zmq_actor_add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyTypeObject *input,
+                           PyTypeObject *output, int socket_type);
+
+int cps_zmqreqrep_setup(PyObject *module, CpsState *state);
+
+#endif
