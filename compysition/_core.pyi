@@ -746,6 +746,100 @@ class CronEventGenerator(EventGenerator):
         **kwargs: Any,
     ) -> None: ...
 
+@disjoint_base
+class UDPInterface:
+    def __init__(
+        self,
+        service: str,
+        logger: Any = None,
+        interval: float | None = None,
+        expiry: float | None = None,
+        burn_in_pings: int | None = None,
+        broadcast: str | None = None,
+        *,
+        address: str | None = None,
+        interface: str | None = None,
+        port: int | None = None,
+        key: bytes | str | None = None,
+    ) -> None: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def uuid(self) -> str: ...
+    @property
+    def logger(self) -> Any: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def interface(self) -> str | None: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def interval(self) -> float: ...
+    @property
+    def expiry(self) -> float: ...
+    @property
+    def burn_in_pings(self) -> int: ...
+    @property
+    def peers(self) -> dict[str, Any]: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def is_master(self) -> bool: ...
+    def is_slave(self) -> bool: ...
+    def wait_until_master(self, timeout: float | None = None) -> bool: ...
+    def block(self) -> None: ...
+
+@disjoint_base
+class UDPEventGenerator(EventGenerator):
+    @property
+    def peers_interface(self) -> UDPInterface: ...
+    def __init__(
+        self,
+        name: str,
+        service: str = "default",
+        environment_scope: str = "default",
+        event_class: type[Event] | Sequence[type[Event]] = ...,
+        event_kwargs: Mapping[str, Any] | None = None,
+        producers: int = 1,
+        interval: Any = 5,
+        delay: Any = 0,
+        generate_error: bool = False,
+        *args: Any,
+        max_events: int = 0,
+        address: str | None = None,
+        interface: str | None = None,
+        port: int | None = None,
+        key: bytes | str | None = None,
+        ping_interval: float | None = None,
+        expiry: float | None = None,
+        burn_in_pings: int | None = None,
+        **kwargs: Any,
+    ) -> None: ...
+
+class UDPCronEventGenerator(UDPEventGenerator, CronEventGenerator):
+    def __init__(
+        self,
+        name: str,
+        service: str = "default",
+        environment_scope: str = "default",
+        event_class: type[Event] | Sequence[type[Event]] = ...,
+        event_kwargs: Mapping[str, Any] | None = None,
+        producers: int = 1,
+        interval: Any = 5,
+        delay: Any = 0,
+        generate_error: bool = False,
+        *args: Any,
+        max_events: int = 0,
+        address: str | None = None,
+        interface: str | None = None,
+        port: int | None = None,
+        key: bytes | str | None = None,
+        ping_interval: float | None = None,
+        expiry: float | None = None,
+        burn_in_pings: int | None = None,
+        **kwargs: Any,
+    ) -> None: ...
+
 class TestEvent(EventGenerator):
     __test__: ClassVar[bool]
     def __init__(

@@ -43,6 +43,9 @@
     X(ScheduledJob)                     \
     X(EventGenerator)                   \
     X(CronEventGenerator)               \
+    X(UDPInterface)                     \
+    X(UDPEventGenerator)                \
+    X(UDPCronEventGenerator)            \
     X(TestEvent)                        \
     X(EventAttributeModifier)           \
     X(EventAttributeLookupModifier)     \
@@ -231,6 +234,7 @@
     X(event_vars)     /* compysition._eventvars.EventVars */                                \
     X(compile_schema) /* compysition._schema.compile_schema */                              \
     X(cron_trigger)   /* apscheduler.triggers.cron.CronTrigger */                           \
+    X(udp_peer)       /* compysition.actors.util.udplib.Peer */                             \
     X(bottle_call)    /* compysition._bottle.call; so the next three */                     \
     X(bottle_routes)                                                                        \
     X(bottle_error_answer)                                                                  \

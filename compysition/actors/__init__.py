@@ -17,7 +17,12 @@ from compysition.actors.eventattributemodifier import (
     XpathEventAttributeModifier,
 )
 from compysition.actors.eventdataaggregator import EventDataAggregator, EventDataXMLAggregator
-from compysition.actors.eventgenerator import CronEventGenerator, EventGenerator
+from compysition.actors.eventgenerator import (
+    CronEventGenerator,
+    EventGenerator,
+    UDPCronEventGenerator,
+    UDPEventGenerator,
+)
 from compysition.actors.eventjoin import EventJoin, JSONEventJoin, XMLEventJoin
 from compysition.actors.eventlogger import EventLogger
 from compysition.actors.eventrouter import (
@@ -96,6 +101,8 @@ __all__ = [
     "SimpleRouter",
     "TestEvent",
     "Transformer",
+    "UDPCronEventGenerator",
+    "UDPEventGenerator",
     "WSGIServer",
     "XMLEventJoin",
     "XMLFilter",

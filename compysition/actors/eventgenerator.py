@@ -1,5 +1,15 @@
-"""Import path of CronEventGenerator and EventGenerator."""
+"""Import path of the event generators."""
 
-from compysition._core import CronEventGenerator, EventGenerator
+from compysition._core import (
+    CronEventGenerator,
+    EventGenerator,
+    UDPCronEventGenerator,
+    UDPEventGenerator,
+)
 
-__all__ = ["CronEventGenerator", "EventGenerator"]
+__all__ = [
+    "CronEventGenerator",
+    "EventGenerator",
+    "UDPCronEventGenerator",
+    "UDPEventGenerator",
+]

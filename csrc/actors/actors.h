@@ -17,6 +17,8 @@ int cps_modifier_setup(PyObject *module, CpsState *state);
 int cps_schedule_setup(PyObject *module, CpsState *state);
 int cps_generator_setup(PyObject *module, CpsState *state);
 int cps_cron_setup(PyObject *module, CpsState *state);
+int cps_udpinterface_setup(PyObject *module, CpsState *state);
+int cps_udpgenerator_setup(PyObject *module, CpsState *state);
 int cps_testevent_setup(PyObject *module, CpsState *state);
 int cps_logfile_setup(PyObject *module, CpsState *state);
 int cps_filelogger_setup(PyObject *module, CpsState *state);

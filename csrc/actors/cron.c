@@ -6,9 +6,9 @@
 
 #include <math.h>
 
-/* self->trigger = CronTrigger(**self->interval). Returns 0, or -1 with an exception set. */
-static int
-cron_parse_interval(CpsGenerator *self)
+/* self->trigger = CronTrigger(**self->interval). */
+int
+cps_cron_parse_interval(CpsGenerator *self)
 {
     PyObject *cls =
         cps_import(&self->base.state->cron_trigger, "apscheduler.triggers.cron", "CronTrigger"); /* borrowed */
@@ -58,9 +58,8 @@ cron_fire_time(PyObject *trigger, PyObject *start, double *due)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* Fire times are whole seconds. */
-static int
-cron_next(CpsActor *actor, double after, double bound, double *due)
+int
+cps_cron_next(CpsActor *actor, double after, double bound, double *due)
 {
     PyObject *trigger = Py_NewRef(((CpsGenerator *)actor)->trigger);
     PyObject *start = cron_datetime(actor->state, trigger, fmax(floor(after) + 1, bound));
@@ -73,8 +72,8 @@ cron_next(CpsActor *actor, double after, double bound, double *due)
 
 static const CpsGeneratorOps cron_ops = {
     .actor = CPS_GENERATOR_ACTOR_OPS,
-    .schedule = {.now = cps_schedule_wall, .next = cron_next, .run = cps_generator_run},
-    .parse_interval = cron_parse_interval,
+    .schedule = {.now = cps_schedule_wall, .next = cps_cron_next, .run = cps_generator_run},
+    .parse_interval = cps_cron_parse_interval,
     .send_error = cps_generator_send_second_error,
 };
 

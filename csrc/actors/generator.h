@@ -52,6 +52,10 @@ void cps_generator_run(CpsActor *actor);
 int cps_generator_parse_interval(CpsGenerator *self);
 int cps_generator_send_second_error(CpsGenerator *self, PyObject *event);
 
+/* The same of times of the calendar (cron.c): these are whole seconds. */
+int cps_cron_parse_interval(CpsGenerator *self);
+int cps_cron_next(CpsActor *actor, double after, double bound, double *due);
+
 /* The generator's own constructor arguments, in the order of EventGenerator's; NULL for those not given. Borrowed. */
 typedef struct {
     PyObject *event_class, *event_kwargs, *producers, *interval, *delay, *generate_error;

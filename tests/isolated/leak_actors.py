@@ -23,6 +23,8 @@ from compysition.actors import (
     RedactedFileLogger,
     SimpleRouter,
     TestEvent,
+    UDPCronEventGenerator,
+    UDPEventGenerator,
     XMLEventJoin,
     XpathEventAttributeModifer,
 )
@@ -38,8 +40,10 @@ from compysition.errors import (
 )
 from compysition.event import HttpEvent, JSONEvent, LogEvent, XMLEvent
 from compysition.testutils.test_actor import TestActorWrapper
+from tests.udpnodes import free_port
 
 FOLDER = tempfile.TemporaryDirectory()
+PORT = free_port()
 
 
 def leak_generator_that_runs():
@@ -251,3 +255,15 @@ def leak_cookie():
         SetCookie("cookie", "a b")
     except ValueError:
         pass
+
+
+def leak_udp_generators():
+    for cls in (UDPEventGenerator, UDPCronEventGenerator):
+        actor = cls("source", address="127.255.255.255", port=PORT, burn_in_pings=0, key="secret")
+        wrapper = TestActorWrapper(actor)
+        assert actor.peers_interface.wait_until_master()
+        assert actor.peers_interface.peers == {}
+        actor.consume(Event())
+        assert wrapper.output is not None
+        wrapper.stop()
+        actor.peers_interface.start()
