@@ -170,18 +170,37 @@ def latency():
     ]
 
 
+def processor_seconds(process):
+    """What its threads have had of a processor."""
+    tasks = pathlib.Path(f"/proc/{process.pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+
+def rates_of_processor(port, process, **options):
+    """The best of some runs: requests per second, and per second of the server's processor time."""
+    runs = []
+    for _ in range(RUNS):
+        before = processor_seconds(process)
+        per_second, _ = wrk(port, **options)
+        runs.append((per_second, per_second * SECONDS / (processor_seconds(process) - before)))
+    return [max(column) for column in zip(*runs, strict=True)]
+
+
 def xslt():
-    """A 20-item order through XSLT, beside lxml's bare loop on the same processor."""
+    """A 20-item order through XSLT, beside lxml's bare loop on the same processor. Its time counts for both, not that of others;
+    where nothing else runs a server under load has all of it, and the two rates are one."""
     os.sched_setaffinity(0, {cores()[0]})
     transform = etree.XSLT(etree.fromstring(SHEET))
     bare = 1e6 / loop(lambda: etree.tostring(transform(etree.fromstring(ORDER))), time.process_time)
     os.sched_setaffinity(0, set(cores()))
     body = ORDER if isinstance(ORDER, bytes) else ORDER.encode()
-    with running("xslt_actor", body, b"application/xml") as (port, _):
-        ours = rate(port, body=body, content_type=b"application/xml")
+    with running("xslt_actor", body, b"application/xml") as (port, process):
+        options = {"body": body, "content_type": b"application/xml"}
+        by_clock, ours = rates_of_processor(port, process, **options)
     return [
-        Row("HTTP, order through XSLT", ours, "1/s", 0.9, ours / bare, "lxml's loop", True),
-        Row("HTTP, order through XSLT: lxml", bare, "1/s"),
+        Row("HTTP, order through XSLT, in CPU time", ours, "1/s", 0.9, ours / bare, "lxml", True),
+        Row("HTTP, order through XSLT: lxml's loop", bare, "1/s"),
+        Row("HTTP, order through XSLT, by the clock", by_clock, "1/s"),
     ]
 
 
