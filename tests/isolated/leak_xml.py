@@ -1,12 +1,14 @@
 """XML events: documents of libxml2, elements of lxml, and what passes between them."""
 
 import copy
+import pathlib
 import pickle
+import tempfile
 
 from lxml import etree
 
 from compysition import errors
-from compysition.event import Event, JSONEvent, XMLEvent, XMLHttpEvent, internal_xmlify
+from compysition.event import Event, JSONEvent, XMLEvent, XMLHttpEvent, XMLParser, internal_xmlify
 
 TEXT = '<r xmlns="d" xmlns:p="u"><p:a b="é">x</p:a><!-- c --><a>y<b/>z</a></r>'
 DATA = {"a": {"@b": "c", "d": [1, None, "<e>x</e>", "<e>"], "#text": "t"}, "f": [[1]]}
@@ -30,6 +32,32 @@ REFUSED = [
     etree.Comment("x"),
     etree.ElementTree(),
 ]
+
+
+READABLE = pathlib.Path(tempfile.mkdtemp(prefix="readable"))
+(READABLE / "a.dtd").write_text("<!ENTITY e 'x'><!ATTLIST a b CDATA 'c'>")
+(READABLE / "a.xml").write_text("<b/>")
+
+
+class Reading(XMLEvent):
+    """Its text may read files."""
+
+
+def leak_reading_files():
+    """Document types and entities, read and refused."""
+    Reading.xml_parser = XMLParser([READABLE, READABLE], huge=True)
+    declared = '<!DOCTYPE a SYSTEM "a.dtd" [<!ENTITY f SYSTEM "{}">]><a>&e;&f;</a>'
+    assert Reading(data=declared.format("a.xml")).clone().data_string() == '<a b="c">x<b/></a>'
+    for name in ("/etc/passwd", "http://127.0.0.1/", "none.xml"):
+        try:
+            Reading(data=declared.format(name))
+        except errors.InvalidEventDataModification:
+            continue
+        raise AssertionError(name)
+    try:
+        XMLParser([READABLE, READABLE / "none"])
+    except OSError:
+        pass
 
 
 def leak_parsing():
