@@ -44,6 +44,7 @@ MEASURES = {
     "http_server:xslt": ("native",),
     "http_server:idle": ("native",),
     "http_server:soak": ("native",),
+    "http_client:requests": ("native",),
     "smtp_server:messages": ("native",),
     "smtp_server:sessions": ("native",),
     "soak:soak": ("native",),
