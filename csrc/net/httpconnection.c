@@ -446,8 +446,8 @@ connection_on_closed(CpsStream *stream)
     CpsHttpConnection *self = connection_of(stream);
 
     connection_note_rest(self);
+    connection_drop_request(self); /* first: the server may be gone after it has heard */
     cps_server_forget(&self->server->base, &self->client);
-    connection_drop_request(self);
     cps_buffer_free(&self->backlog);
     free(self);
 }
