@@ -369,6 +369,7 @@ connection_on_closed(CpsStream *stream)
     CpsSmtpConnection *self = connection_of(stream);
 
     cps_deadline_clear(&self->client.wait); /* the stream ended by itself */
+    connection_count(self, 0);
     connection_note_rest(self);
     cps_server_forget(&self->server->base, &self->client);
     cps_smtp_session_free(&self->session);

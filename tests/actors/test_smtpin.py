@@ -245,6 +245,18 @@ def test_messages_have_a_limit_together():
         assert send(server) == 250
 
 
+def test_messages_that_are_broken_off_do_not_count():
+    with receiving(max_message=100_000, max_message_total=100_000) as server:
+        for _ in range(3):
+            with server.connect() as client:
+                client.begin()
+                client.send(b"x" * 60_000)
+                client.socket.shutdown(socket.SHUT_WR)
+                assert client.reply() == b""
+            wait_until(lambda: server.mail.connections == 0)
+        assert send(server, b"A: " + b"x" * 60_000 + b"\r\n") == 250
+
+
 # ---- acceptance ----
 
 
