@@ -1440,6 +1440,82 @@ class ZMQDealer(Actor):
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
+@disjoint_base
+class ZMQReq(Actor):
+    TCP: ClassVar[str]
+    IPC: ClassVar[str]
+    INPROC: ClassVar[str]
+    protocol: ClassVar[int]
+    mode: str
+    transmission_protocol: str
+    host: str | None
+    socket_file: str | None
+    port: int
+    @property
+    def endpoint(self) -> str | None: ...
+    @property
+    def events_sent(self) -> int: ...
+    @property
+    def events_received(self) -> int: ...
+    @property
+    def events_refused(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        mode: str = "connect",
+        port: int | str = 9000,
+        transmission_protocol: str = "tcp",
+        socket_file: str | None = None,
+        host: str | None = None,
+        *args: Any,
+        timeout: float = 30,
+        high_water_mark: int = 1000,
+        linger: float = 2,
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = ...,
+        max_event_bytes: int = 67108864,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
+class ZMQRep(Actor):
+    TCP: ClassVar[str]
+    IPC: ClassVar[str]
+    INPROC: ClassVar[str]
+    protocol: ClassVar[int]
+    mode: str
+    transmission_protocol: str
+    host: str | None
+    socket_file: str | None
+    port: int
+    @property
+    def endpoint(self) -> str | None: ...
+    @property
+    def events_sent(self) -> int: ...
+    @property
+    def events_received(self) -> int: ...
+    @property
+    def events_refused(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        mode: str = "bind",
+        port: int | str = 9000,
+        transmission_protocol: str = "tcp",
+        socket_file: str | None = None,
+        host: str | None = None,
+        *args: Any,
+        timeout: float = 30,
+        high_water_mark: int = 1000,
+        linger: float = 2,
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = ...,
+        max_event_bytes: int = 67108864,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
 # ---- directors ----
 
 @disjoint_base

@@ -29,6 +29,8 @@
     X(ZMQPub)                           \
     X(ZMQSub)                           \
     X(ZMQDealer)                        \
+    X(ZMQReq)                           \
+    X(ZMQRep)                           \
     X(InternalQueuePool)                \
     X(QueuePool)                        \
     X(Logger)                           \

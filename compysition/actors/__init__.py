@@ -55,6 +55,7 @@ from compysition.actors.xmlvalidator import XMLValidator
 from compysition.actors.xsd import XSD
 from compysition.actors.xslt import XSLT
 from compysition.actors.zmqpushpull import ZMQDealer, ZMQPub, ZMQPull, ZMQPush, ZMQSub
+from compysition.actors.zmqreqrep import ZMQRep, ZMQReq
 
 HTTPJSONEventAttributeModifier = HTTPJSONAttributeModifier  # its name in 1.1
 
@@ -115,5 +116,7 @@ __all__ = [
     "ZMQPub",
     "ZMQPull",
     "ZMQPush",
+    "ZMQRep",
+    "ZMQReq",
     "ZMQSub",
 ]

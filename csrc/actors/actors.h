@@ -46,6 +46,7 @@ int cps_basicauth_setup(PyObject *module, CpsState *state);
 int cps_rest_setup(PyObject *module, CpsState *state);
 int cps_httpclient_setup(PyObject *module, CpsState *state);
 int cps_smtpin_setup(PyObject *module, CpsState *state);
+int cps_zmqreqrep_setup(PyObject *module, CpsState *state);
 int cps_zmqpushpull_setup(PyObject *module, CpsState *state);
 int cps_xpathmodifier_setup(PyObject *module, CpsState *state);
 

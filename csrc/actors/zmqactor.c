@@ -91,6 +91,9 @@ zmq_let_go(CpsZmqActor *self)
     CpsZmqPort *port = self->socket;
 
     self->socket = NULL;
+    if (self->base.ops != NULL && zmq_ops(self)->give_up != NULL) {
+        zmq_ops(self)->give_up(self);
+    }
     if (port == NULL) {
         return;
     }
@@ -414,6 +417,9 @@ zmq_run(CpsReady *ready, CpsRuntime *rt)
     CpsWorker *worker = rt->running;
 
     self->scheduled = false;
+    if (zmq_ops(self)->settle != NULL) {
+        zmq_ops(self)->settle(self);
+    }
     if (self->end_asked) {
         zmq_drain(self);
     }
@@ -761,6 +767,8 @@ cps_zmq_actor_dealloc(PyObject *op)
     PyObject_GC_Track(op);
     cps_actor_dealloc(op);
 }
+
+PyMethodDef cps_zmq_actor_methods[] = {CPS_CONSUME_METHOD, {NULL}};
 
 PyMemberDef cps_zmq_actor_members[] = {
     CPS_ACTOR_MEMBERS,

@@ -17,6 +17,10 @@ typedef struct {
     int (*receive)(CpsZmqActor *self, CpsZmqMessage *message);
     /* Optional: messages may not be taken now. */
     bool (*waits)(const CpsZmqActor *self);
+    /* Optional: in a worker, before the socket is looked at. Leaves no exception set. */
+    void (*settle)(CpsZmqActor *self);
+    /* Optional: the socket is closed, nothing can be answered any more. */
+    void (*give_up)(CpsZmqActor *self);
     int type; /* ZMQ_PUSH, ... */
     const char *default_mode;
     bool sends;
@@ -63,8 +67,19 @@ int cps_zmq_actor_share(CpsActor *actor);
 int cps_zmq_actor_traverse(PyObject *op, visitproc visit, void *arg);
 int cps_zmq_actor_clear(PyObject *op);
 void cps_zmq_actor_dealloc(PyObject *op);
+extern PyMethodDef cps_zmq_actor_methods[];
 extern PyMemberDef cps_zmq_actor_members[];
 extern PyGetSetDef cps_zmq_actor_getset[];
+
+/* What their docstrings say about the parameters that they all have. */
+#define CPS_ZMQ_ENDPOINT_DOC                                                                                          \
+    "mode: \"bind\" or \"connect\"; anything else does neither.\n"                                                    \
+    "port: TCP port; when binding, 0 takes a free one, which the attribute `port` has then.\n"                        \
+    "transmission_protocol: \"tcp\", \"ipc\" or \"inproc\" (ValueError for others); the last two need socket_file.\n" \
+    "host: name or address. By default a bound socket listens on all interfaces, and one that connects goes to "      \
+    "127.0.0.1.\n"                                                                                                    \
+    "high_water_mark: messages that wait at most for each peer; 1000.\n"
+#define CPS_ZMQ_LINGER_DOC "linger: seconds that a stop waits for what was not sent yet; 2.\n"
 
 /* Have the socket looked at, in a worker. */
 void cps_zmq_actor_schedule(CpsZmqActor *self);
@@ -76,10 +91,28 @@ int cps_zmq_actor_send(CpsZmqActor *self, PyObject *event, const char *before, s
 /* The event of a frame. New, or NULL with an exception set. */
 PyObject *cps_zmq_actor_load(CpsZmqActor *self, CpsZmqMessage *message, size_t frame);
 
+/* A type with the slots that all kinds have; `noun`_doc and `noun`_init are there. */
+#define CPS_ZMQ_TYPE(noun, dotted)                \
+    static PyType_Slot noun##_slots[] = {         \
+        {Py_tp_doc, (void *)noun##_doc},          \
+        {Py_tp_init, noun##_init},                \
+        {Py_tp_traverse, cps_zmq_actor_traverse}, \
+        {Py_tp_clear, cps_zmq_actor_clear},       \
+        {Py_tp_dealloc, cps_zmq_actor_dealloc},   \
+        {Py_tp_methods, cps_zmq_actor_methods},   \
+        {Py_tp_members, cps_zmq_actor_members},   \
+        {Py_tp_getset, cps_zmq_actor_getset},     \
+        {0, NULL},                                \
+    };                                            \
+    static PyType_Spec noun##_spec = {            \
+        .name = dotted,                           \
+        .basicsize = sizeof(CpsZmqActor),         \
+        .flags = CPS_ACTOR_FLAGS,                 \
+        .slots = noun##_slots,                    \
+    }
+
 /* Add a type of that kind. Returns 0, or -1 with an exception set. */
 int cps_zmq_actor_add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, PyTypeObject *input,
                            PyTypeObject *output, int socket_type);
-
-int cps_zmqreqrep_setup(PyObject *module, CpsState *state);
 
 #endif

@@ -124,80 +124,51 @@ dealer_init(PyObject *self, PyObject *args, PyObject *kwargs)
     return cps_zmq_actor_init(self, &dealer_ops, "ZMQDealer", args, kwargs);
 }
 
-#define ENDPOINT_DOC                                                                                                  \
-    "mode: \"bind\" or \"connect\"; anything else does neither.\n"                                                    \
-    "port: TCP port; when binding, 0 takes a free one, which the attribute `port` has then.\n"                        \
-    "transmission_protocol: \"tcp\", \"ipc\" or \"inproc\" (ValueError for others); the last two need socket_file.\n" \
-    "host: name or address. By default a bound socket listens on all interfaces, and one that connects goes to "      \
-    "127.0.0.1.\n"                                                                                                    \
-    "high_water_mark: messages that wait at most for each peer; 1000.\n"
-
-#define LINGER_DOC "linger: seconds that a stop waits for what was not sent yet; 2.\n"
-
 PyDoc_STRVAR(
     push_doc,
     "ZMQPush(name, mode='connect', port=9000, transmission_protocol='tcp', socket_file=None, host=None, *args,\n"
     "        high_water_mark=1000, linger=2, **kwargs)\n--\n\n"
     "Send every event to one of the peers, in turn (ZeroMQ PUSH, RFC 30).\n\n"
     "In: Event, written as docs/wire-format.rst says. Out: nothing. While no peer takes events the inbox waits.\n"
-    "What a part of an event that cannot be sent raises (TypeError) takes the event's error path.\n\n" ENDPOINT_DOC
-        LINGER_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
+    "What a part of an event that cannot be sent raises (TypeError) takes the event's error "
+    "path.\n\n" CPS_ZMQ_ENDPOINT_DOC CPS_ZMQ_LINGER_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
 
 PyDoc_STRVAR(pull_doc,
              "ZMQPull(name, mode='bind', port=9000, transmission_protocol='tcp', socket_file=None, host=None, *args,\n"
              "        high_water_mark=1000, **kwargs)\n--\n\n"
              "Receive what ZMQPush and others send (ZeroMQ PULL, RFC 30).\n\n"
              "Out: the events. While the outbox is full nothing is received. What is no event is logged and counted\n"
-             "(events_refused).\n\n" ENDPOINT_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
+             "(events_refused).\n\n" CPS_ZMQ_ENDPOINT_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
 
 PyDoc_STRVAR(pub_doc,
              "ZMQPub(name, mode='bind', port=9000, transmission_protocol='tcp', socket_file=None, host=None, *args,\n"
              "       high_water_mark=1000, linger=2, **kwargs)\n--\n\n"
              "Send every event to all who have subscribed to its service (ZeroMQ PUB, RFC 29).\n\n"
              "In: Event. Frames: the service, the event. As RFC 29 has it, a subscriber that is slower than\n"
-             "high_water_mark allows misses events, and nobody waits.\n\n" ENDPOINT_DOC LINGER_DOC CPS_WIRE_DOC
-                 CPS_ZMQ_SECURITY_DOC);
-
-PyDoc_STRVAR(sub_doc,
-             "ZMQSub(name, mode='connect', port=9000, transmission_protocol='tcp', socket_file=None, host=None, *args,\n"
-             "       topics='', high_water_mark=1000, **kwargs)\n--\n\n"
-             "Receive what ZMQPub sends (ZeroMQ SUB, RFC 29).\n\n"
-             "Out: the events whose service begins with one of `topics`, a str or a sequence of them.\n\n" ENDPOINT_DOC
+             "high_water_mark allows misses events, and nobody waits.\n\n" CPS_ZMQ_ENDPOINT_DOC CPS_ZMQ_LINGER_DOC
                  CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
 
-PyDoc_STRVAR(dealer_doc,
-             "ZMQDealer(name, mode='connect', port=9000, transmission_protocol='tcp', socket_file=None, host=None, *args,\n"
-             "          high_water_mark=1000, linger=2, **kwargs)\n--\n\n"
-             "Send events to the peers in turn, and receive theirs (ZeroMQ DEALER, RFC 28), one frame each.\n\n"
-             "In: Event. Out: what comes. An answer that has the id of a request answers it.\n\n" ENDPOINT_DOC
-                 LINGER_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
+PyDoc_STRVAR(
+    sub_doc,
+    "ZMQSub(name, mode='connect', port=9000, transmission_protocol='tcp', socket_file=None, host=None, *args,\n"
+    "       topics='', high_water_mark=1000, **kwargs)\n--\n\n"
+    "Receive what ZMQPub sends (ZeroMQ SUB, RFC 29).\n\n"
+    "Out: the events whose service begins with one of `topics`, a str or a sequence of them.\n\n" CPS_ZMQ_ENDPOINT_DOC
+        CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
 
-static PyMethodDef methods[] = {CPS_CONSUME_METHOD, {NULL}};
+PyDoc_STRVAR(
+    dealer_doc,
+    "ZMQDealer(name, mode='connect', port=9000, transmission_protocol='tcp', socket_file=None, host=None, *args,\n"
+    "          high_water_mark=1000, linger=2, **kwargs)\n--\n\n"
+    "Send events to the peers in turn, and receive theirs (ZeroMQ DEALER, RFC 28), one frame each.\n\n"
+    "In: Event. Out: what comes. An answer that has the id of a request answers it.\n\n" CPS_ZMQ_ENDPOINT_DOC
+        CPS_ZMQ_LINGER_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
 
-#define SOCKET_TYPE(noun, class)                            \
-    static PyType_Slot noun##_slots[] = {                \
-        {Py_tp_doc, (void *)noun##_doc},                 \
-        {Py_tp_init, noun##_init},                       \
-        {Py_tp_traverse, cps_zmq_actor_traverse},        \
-        {Py_tp_clear, cps_zmq_actor_clear},              \
-        {Py_tp_dealloc, cps_zmq_actor_dealloc},          \
-        {Py_tp_methods, methods},                        \
-        {Py_tp_members, cps_zmq_actor_members},          \
-        {Py_tp_getset, cps_zmq_actor_getset},            \
-        {0, NULL},                                       \
-    };                                                   \
-    static PyType_Spec noun##_spec = {                   \
-        .name = "compysition.actors.zmqpushpull." class, \
-        .basicsize = sizeof(CpsZmqActor),                \
-        .flags = CPS_ACTOR_FLAGS,                        \
-        .slots = noun##_slots,                           \
-    }
-
-SOCKET_TYPE(push, "ZMQPush");
-SOCKET_TYPE(pull, "ZMQPull");
-SOCKET_TYPE(pub, "ZMQPub");
-SOCKET_TYPE(sub, "ZMQSub");
-SOCKET_TYPE(dealer, "ZMQDealer");
+CPS_ZMQ_TYPE(push, "compysition.actors.zmqpushpull.ZMQPush");
+CPS_ZMQ_TYPE(pull, "compysition.actors.zmqpushpull.ZMQPull");
+CPS_ZMQ_TYPE(pub, "compysition.actors.zmqpushpull.ZMQPub");
+CPS_ZMQ_TYPE(sub, "compysition.actors.zmqpushpull.ZMQSub");
+CPS_ZMQ_TYPE(dealer, "compysition.actors.zmqpushpull.ZMQDealer");
 
 int
 cps_zmqpushpull_setup(PyObject *module, CpsState *state)
