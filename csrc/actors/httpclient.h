@@ -40,6 +40,12 @@ typedef struct {
     int send_data;
 } CpsHttpClient;
 
+/* --- arguments (clientoptions.c) --------------------------------------------------------------------------------------------------- */
+
+/* A whole tp_init. */
+int cps_client_init(CpsHttpClient *self, const CpsActorOps *ops, PyObject *args, PyObject *kwargs);
+void cps_client_free_fields(CpsHttpClient *self);
+
 /* --- requests (clientrequest.c) ---------------------------------------------------------------------------------------------------- */
 
 enum { CPS_CLIENT_HOST = 300 };
