@@ -54,7 +54,7 @@ server_refuse_requests(CpsHTTPServer *self)
     CpsHttpExchange *exchange;
 
     while ((exchange = server_next(self)) != NULL) {
-        cps_http_answer_page(exchange, 503, text, sizeof(text) - 1, NULL);
+        cps_http_answer_page(exchange, 503, text, sizeof(text) - 1, "Retry-After: 1");
     }
 }
 

@@ -1,5 +1,6 @@
 /* httpserver.h: the actor HTTPServer. Its type and life are in httpserver.c, its arguments in httpoptions.c, what listens in httpport.c;
- * requests become events in httprequests.c, events become responses in httpresponses.c; who waits for what is in httpresponders.c. */
+ * requests become events in httprequests.c, events become responses in httpresponses.c, errors in httperrors.c; who waits for what is in
+ * httpresponders.c. */
 #ifndef CPS_ACTORS_HTTPSERVER_H
 #define CPS_ACTORS_HTTPSERVER_H
 
@@ -131,14 +132,27 @@ int cps_httpserver_respond_value(CpsHTTPServer *self, CpsHttpExchange *exchange,
  * exchange is still held. */
 int cps_httpserver_respond_bytes(CpsHTTPServer *self, CpsHttpExchange *exchange, PyObject *event);
 
+/* The same with an event (borrowed) that is of the class which the client wants. Returns 0, or -1 with an exception set, and the exchange is still
+ * held. */
+int cps_httpserver_respond_as_it_is(CpsHTTPServer *self, CpsHttpExchange *exchange, PyObject *event);
+
+/* HTTPServer.format_response_data. New, or NULL with an exception set. */
+PyObject *cps_httpserver_format(CpsHTTPServer *self, PyObject *event);
+
+/* --- httperrors.c ---------------------------------------------------------------------------------------------------------- */
+
+/* The class that a client wants who accepts `accept` (any object). Borrowed. */
+PyTypeObject *cps_class_accepted(CpsState *state, PyObject *accept);
+
+/* An event of that class with the error, and the status and headers of another one (NULL: none), but without its data, which may not convert.
+ * New, or NULL with an exception set. */
+PyObject *cps_error_event(CpsState *state, PyTypeObject *event_class, PyObject *error, PyObject *like);
+
 /* Answer with an error, as an event of that class that has it would be. Takes the exchange. Leaves no exception set. */
 void cps_httpserver_respond_error(CpsHTTPServer *self, CpsHttpExchange *exchange, PyTypeObject *event_class,
                                   PyObject *accept, PyObject *error, int code);
 
 /* Answer a responder that no event will answer, and free it: by the error of its events, or as `code` says. */
 void cps_httpserver_give_up(CpsHTTPServer *self, CpsResponder *responder, int code);
-
-/* HTTPServer.format_response_data. New, or NULL with an exception set. */
-PyObject *cps_httpserver_format(CpsHTTPServer *self, PyObject *event);
 
 #endif

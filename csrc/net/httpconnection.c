@@ -525,7 +525,7 @@ cps_http_client_end(CpsClient *client)
         return;
     }
     if (cps_http_parser_busy(&self->parser) || self->backlog.length > 0) {
-        connection_refuse(self, 503, "The server is stopping", NULL);
+        connection_refuse(self, 503, "The server is stopping", "Retry-After: 1");
         return;
     }
     self->over = true;

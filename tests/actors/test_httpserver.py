@@ -373,6 +373,14 @@ def test_a_second_answer_is_logged():
     assert any("unknown event ID" in str(line) for line in server.log)
 
 
+def test_an_answer_that_comes_too_late_is_logged():
+    with serving(Slow("slow", 0.4), timeout=0.1, log_level="WARNING") as server:
+        status, _, body = server.request("POST", "/slow", "{}")
+        assert (status, error_of(body)) == (504, "No answer came in time")
+        assert not server.http.responders
+        wait_until(lambda: any("unknown event ID" in line["message"] for line in server.log))
+
+
 def test_a_client_that_goes_away_is_forgotten():
     with serving(Swallow("x"), timeout=20) as server:
         client = server.connect()
@@ -668,6 +676,19 @@ def test_a_stop_answers_those_who_wait_in_vain():
     answer = read_all(client)
     client.close()
     assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"\r\nRetry-After: 1\r\n" in answer
+
+
+def test_a_stop_refuses_what_has_not_come_completely():
+    with serving(Forward("echo")) as server:
+        client = send_body(server, "echo", 10)
+        wait_until(lambda: server.http.connections == 1)
+        # its bytes have been read: those of a later connection were
+        assert server.post_json("/echo", {})[0] == 200
+    answer = read_all(client)
+    client.close()
+    assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"\r\nRetry-After: 1\r\n" in answer
 
 
 def test_a_server_starts_again():
