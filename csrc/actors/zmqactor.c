@@ -697,7 +697,7 @@ cps_zmq_actor_init(PyObject *op, const CpsZmqActorOps *ops, const char *function
     Keywords keywords;
     int status;
 
-    _Static_assert(sizeof(keywords) == sizeof(values) - POSITIONAL * sizeof(values[0]),
+    _Static_assert(sizeof(keywords) == (Py_ARRAY_LENGTH(names) - POSITIONAL) * sizeof(void *),
                    "Keywords has the order of names");
     if (cps_bind(function, args, kwargs, names, Py_ARRAY_LENGTH(names), 1, values, &rest_args, &rest_kwargs) < 0) {
         return -1;

@@ -63,7 +63,6 @@ take_text(char **field, const char *name, PyObject *value)
     if (text == NULL) {
         return -1;
     }
-    free(*field);
     *field = strdup(PyBytes_AS_STRING(text));
     Py_DECREF(text);
     if (*field == NULL) {

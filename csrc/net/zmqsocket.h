@@ -43,18 +43,18 @@ typedef struct {
 
 /* Make the socket and watch it; bind or connect after that. on_event and on_closed are set before. Returns 0, or an errno: then nothing is
  * left open and on_closed is not called. */
-int cps_zmq_socket_open(CpsZmqSocket *socket, uv_loop_t *loop, const CpsZmqOptions *options);
+int cps_zmq_socket_open(CpsZmqSocket *self, uv_loop_t *loop, const CpsZmqOptions *options);
 
 /* Bind to `endpoint` ("tcp://127.0.0.1:*"), and write where it is bound to (at most `size` bytes with the NUL), or connect. Returns 0, or an
  * errno. */
-int cps_zmq_socket_bind(CpsZmqSocket *socket, const char *endpoint, char *bound, size_t size);
-int cps_zmq_socket_connect(CpsZmqSocket *socket, const char *endpoint);
+int cps_zmq_socket_bind(CpsZmqSocket *self, const char *endpoint, char *bound, size_t size);
+int cps_zmq_socket_connect(CpsZmqSocket *self, const char *endpoint);
 
 /* ZMQ_POLLIN and ZMQ_POLLOUT, as it is now; 0 for one that is closed. */
-int cps_zmq_socket_events(CpsZmqSocket *socket);
+int cps_zmq_socket_events(CpsZmqSocket *self);
 
 /* Close it; safe to call twice. cps_zmq_context_release must follow, without the GIL: it may wait for the linger time. */
-void cps_zmq_socket_close(CpsZmqSocket *socket);
+void cps_zmq_socket_close(CpsZmqSocket *self);
 
 /* A message of several frames. More frames than that are no message of any protocol spoken here: they are thrown away and counted. */
 enum { CPS_ZMQ_FRAMES = 32 };
@@ -66,7 +66,7 @@ typedef struct {
 } CpsZmqMessage;
 
 /* Receive one, which is to be closed. Returns 0, EAGAIN when there is none, or another errno. */
-int cps_zmq_receive(CpsZmqSocket *socket, CpsZmqMessage *message);
+int cps_zmq_receive(CpsZmqSocket *self, CpsZmqMessage *message);
 
 void cps_zmq_message_close(CpsZmqMessage *message);
 
@@ -87,6 +87,6 @@ int cps_zmq_move(CpsZmqMessage *message, zmq_msg_t *frame);
 
 /* Send all its frames, without waiting; it is empty (and closed) then. Returns 0, EAGAIN when there is no room, EHOSTUNREACH of a ROUTER that
  * is mandatory, or another errno: then it is as it was. */
-int cps_zmq_send(CpsZmqSocket *socket, CpsZmqMessage *message);
+int cps_zmq_send(CpsZmqSocket *self, CpsZmqMessage *message);
 
 #endif
