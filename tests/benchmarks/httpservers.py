@@ -175,10 +175,10 @@ SERVERS = {
 }
 
 
-def start(name, port, core):
-    """Start one on a processor; the process."""
+def start(name, port, core, module=__name__):
+    """Start one of a module on a processor; the process."""
     return subprocess.Popen(
-        ["taskset", "-c", str(core), sys.executable, "-m", __name__, name, str(port)],
+        ["taskset", "-c", str(core), sys.executable, "-m", module, name, str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

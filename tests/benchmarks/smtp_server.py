@@ -8,7 +8,7 @@ import statistics
 import sys
 import time
 
-from tests.benchmarks import smtpservers
+from tests.benchmarks import httpservers, smtpservers
 from tests.benchmarks.http_server import cores, free_port
 from tests.benchmarks.rows import Row
 
@@ -29,7 +29,7 @@ TURN = MESSAGE + b".\r\n" + ENVELOPE  # while the replies to the last message co
 def running(name):
     """Run a server until it greets; its port."""
     port = free_port()
-    process = smtpservers.start(name, port, cores()[0])
+    process = httpservers.start(name, port, cores()[0], smtpservers.__name__)
     try:
         deadline = time.monotonic() + 20
         greeting = b""

@@ -1,6 +1,5 @@
 """Servers that receive the same mail: ``python -m tests.benchmarks.smtpservers NAME PORT``."""
 
-import subprocess
 import sys
 
 CONNECTIONS = 2000
@@ -37,15 +36,6 @@ def aiosmtpd(port):
 
 
 SERVERS = {function.__name__: function for function in (ours, aiosmtpd)}
-
-
-def start(name, port, core):
-    """Start one on a processor; the process."""
-    return subprocess.Popen(
-        ["taskset", "-c", str(core), sys.executable, "-m", __name__, name, str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
 
 
 if __name__ == "__main__":
