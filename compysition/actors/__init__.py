@@ -54,8 +54,15 @@ from compysition.actors.xmltodict import XMLToDict
 from compysition.actors.xmlvalidator import XMLValidator
 from compysition.actors.xsd import XSD
 from compysition.actors.xslt import XSLT
-from compysition.actors.zmqpushpull import ZMQDealer, ZMQPub, ZMQPull, ZMQPush, ZMQSub
-from compysition.actors.zmqreqrep import ZMQRep, ZMQReq
+from compysition.actors.zeromq import (
+    ZMQDealer,
+    ZMQPub,
+    ZMQPull,
+    ZMQPush,
+    ZMQRep,
+    ZMQReq,
+    ZMQSub,
+)
 
 HTTPJSONEventAttributeModifier = HTTPJSONAttributeModifier  # its name in 1.1
 

@@ -1,3 +1,5 @@
-from compysition._core import ZMQDealer, ZMQPub, ZMQPull, ZMQPush, ZMQSub, curve_keypair
+"""Import path of ZMQPush and ZMQPull in 1.0 and 1.1."""
 
-__all__ = ["ZMQDealer", "ZMQPub", "ZMQPull", "ZMQPush", "ZMQSub", "curve_keypair"]
+from compysition._core import ZMQPull, ZMQPush
+
+__all__ = ["ZMQPull", "ZMQPush"]

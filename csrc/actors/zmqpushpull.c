@@ -164,11 +164,11 @@ PyDoc_STRVAR(
     "In: Event. Out: what comes. An answer that has the id of a request answers it.\n\n" CPS_ZMQ_ENDPOINT_DOC
         CPS_ZMQ_LINGER_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
 
-CPS_ZMQ_TYPE(push, "compysition.actors.zmqpushpull.ZMQPush");
-CPS_ZMQ_TYPE(pull, "compysition.actors.zmqpushpull.ZMQPull");
-CPS_ZMQ_TYPE(pub, "compysition.actors.zmqpushpull.ZMQPub");
-CPS_ZMQ_TYPE(sub, "compysition.actors.zmqpushpull.ZMQSub");
-CPS_ZMQ_TYPE(dealer, "compysition.actors.zmqpushpull.ZMQDealer");
+CPS_ZMQ_TYPE(push, "compysition.actors.zeromq.ZMQPush");
+CPS_ZMQ_TYPE(pull, "compysition.actors.zeromq.ZMQPull");
+CPS_ZMQ_TYPE(pub, "compysition.actors.zeromq.ZMQPub");
+CPS_ZMQ_TYPE(sub, "compysition.actors.zeromq.ZMQSub");
+CPS_ZMQ_TYPE(dealer, "compysition.actors.zeromq.ZMQDealer");
 
 int
 cps_zmqpushpull_setup(PyObject *module, CpsState *state)

@@ -401,8 +401,8 @@ PyDoc_STRVAR(
     "so is one that is not answered within `timeout` seconds (ActorTimeout).\n\n" CPS_ZMQ_ENDPOINT_DOC
         CPS_ZMQ_LINGER_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
 
-CPS_ZMQ_TYPE(req, "compysition.actors.zmqreqrep.ZMQReq");
-CPS_ZMQ_TYPE(rep, "compysition.actors.zmqreqrep.ZMQRep");
+CPS_ZMQ_TYPE(req, "compysition.actors.zeromq.ZMQReq");
+CPS_ZMQ_TYPE(rep, "compysition.actors.zeromq.ZMQRep");
 
 int
 cps_zmqreqrep_setup(PyObject *module, CpsState *state)

@@ -221,9 +221,7 @@ def test_only_signed_pings_count_udp_4(node, port):
         assert one.is_master()
         member.uuid = MOST
         wait(lambda: pinging(member, one.is_slave))
-    wait(
-        lambda: any(" not signed with the key, 0 replayed" in text for text in logged(node.lines))
-    )
+    wait(lambda: any(" not signed with the key, 0 replayed" in text for text in logged(node.lines)))
 
 
 def test_pings_cannot_be_replayed_udp_4(node, port):
