@@ -2,7 +2,8 @@
 #include "actors/actors.h"
 #include "actors/filter.h"
 
-/* clang-format off: one to a line, so that two changes do not meet */
+/* One to a line, so that two changes do not meet. */
+/* clang-format off */
 static int (*const setups[])(PyObject *module, CpsState *state) = {
     cps_null_setup,
     cps_stdout_setup,

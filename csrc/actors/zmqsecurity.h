@@ -33,7 +33,7 @@ typedef struct {
 #define CPS_ZMQ_SECURITY_DOC                                                                                         \
     "curve_secretkey, curve_publickey: this actor's pair (RFC 26), 40 characters of Z85 each; the public one "       \
     "follows\n"                                                                                                      \
-    "from the other. compysition.actors.zeromq.curve_keypair() makes one.\n"                                    \
+    "from the other. compysition.actors.zeromq.curve_keypair() makes one.\n"                                         \
     "curve_serverkey: the public key of the other side, which is the server: traffic is encrypted.\n"                \
     "curve_server: be that server. curve_clients: the public keys of clients that may connect; None: all who know\n" \
     "the server's key.\n"                                                                                            \
