@@ -747,6 +747,36 @@ class CronEventGenerator(EventGenerator):
     ) -> None: ...
 
 @disjoint_base
+class SMTPOut(Actor):
+    address: Any
+    domain: Any
+    key: Any
+    body_tag: Any
+    @property
+    def host(self) -> Any: ...
+    def __init__(
+        self,
+        name: str,
+        from_address: str | None = None,
+        domain: str | None = None,
+        key: Any = None,
+        host: str | tuple[str, int] = ...,
+        tls: str = "none",
+        user: str | None = None,
+        password: str | None = None,
+        verify: Any = True,
+        timeout: float = 30.0,
+        retries: int = 2,
+        backoff: float = 1.0,
+        *args: Any,
+        concurrency: int = 10,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+    def send(self, msg: Any, to: str | Sequence[str], from_address: str) -> None: ...
+    def normalize_address(self, address: str | None, domain: str | None) -> str | None: ...
+
+@disjoint_base
 class UDPInterface:
     def __init__(
         self,

@@ -90,6 +90,7 @@
     X(BasicAuth)                        \
     X(RESTTranslator)                   \
     X(HTTPClient)                       \
+    X(SMTPOut)                          \
     X(SMTPIn)                           \
     X(Director)
 

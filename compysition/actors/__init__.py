@@ -43,7 +43,7 @@ from compysition.actors.jsonvalidator import JSONValidator
 from compysition.actors.null import Null
 from compysition.actors.redactedfilelogger import RedactedFileLogger
 from compysition.actors.rest import RESTTranslator
-from compysition.actors.smtp import SMTPIn
+from compysition.actors.smtp import SMTPIn, SMTPOut
 from compysition.actors.stdout import STDOUT
 from compysition.actors.testevent import TestEvent
 from compysition.actors.transformer import Transformer
@@ -106,6 +106,7 @@ __all__ = [
     "RESTTranslator",
     "RedactedFileLogger",
     "SMTPIn",
+    "SMTPOut",
     "SimpleRouter",
     "TestEvent",
     "Transformer",

@@ -1,5 +1,5 @@
-"""SMTPIn."""
+"""SMTPIn and SMTPOut."""
 
-from compysition._core import SMTPIn
+from compysition._core import SMTPIn, SMTPOut
 
-__all__ = ["SMTPIn"]
+__all__ = ["SMTPIn", "SMTPOut"]

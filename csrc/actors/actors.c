@@ -46,6 +46,7 @@ static int (*const setups[])(PyObject *module, CpsState *state) = {
     cps_smtpin_setup,
     cps_zmqpushpull_setup,
     cps_zmqreqrep_setup,
+    cps_smtpout_setup,
 };
 /* clang-format on */
 

@@ -44,6 +44,7 @@ int cps_httpserver_setup(PyObject *module, CpsState *state);
 int cps_wsgi_setup(PyObject *module, CpsState *state);
 int cps_basicauth_setup(PyObject *module, CpsState *state);
 int cps_rest_setup(PyObject *module, CpsState *state);
+int cps_smtpout_setup(PyObject *module, CpsState *state);
 int cps_httpclient_setup(PyObject *module, CpsState *state);
 int cps_smtpin_setup(PyObject *module, CpsState *state);
 int cps_zmqreqrep_setup(PyObject *module, CpsState *state);

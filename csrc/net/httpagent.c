@@ -1,35 +1,22 @@
 #include "net/httpagent.h"
 
-#include <curl/curl.h>
+#include "net/curlloop.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
 enum {
     MAX_HEAD = 256 * 1024, /* bytes of the heads of one response, with those of redirects */
-    IDLE_CONNECTIONS = 128,
-    TEXT_SIZE = 512, /* of what went wrong */
+    TEXT_SIZE = 512,       /* of what went wrong */
     SEE_OTHER = 303,
 };
 
-/* Lives until the loop has closed its handles. */
 struct CpsHttpAgent {
-    uv_loop_t *loop;                      /* borrowed */
     const CpsHttpAgentSettings *settings; /* borrowed */
-    CURLM *multi;                         /* owned; NULL once closed */
-    uv_timer_t timer;                     /* when libcurl wants to be called */
-    CpsList sockets;                      /* HttpSocket: those that libcurl watches */
+    CpsCurlLoop *curl;                    /* owned */
     CpsList transfers;                    /* CpsHttpTransfer: under way */
-    int handles;                          /* of the loop, not closed yet */
 };
-
-/* A socket of libcurl's, which owns it. Freed when its handle is closed. */
-typedef struct {
-    uv_poll_t poll; /* first */
-    CpsLink link;
-    CpsHttpAgent *agent; /* borrowed: it lives as long */
-    curl_socket_t fd;
-} HttpSocket;
 
 /* --- ends ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -126,8 +113,8 @@ transfer_let_go(CpsHttpTransfer *transfer)
 
     transfer->agent = NULL;
     cps_link_remove(&transfer->link);
-    if (agent != NULL && agent->multi != NULL && transfer->easy != NULL) {
-        (void)curl_multi_remove_handle(agent->multi, transfer->easy);
+    if (agent != NULL && transfer->easy != NULL) {
+        cps_curl_loop_remove(agent->curl, transfer->easy);
     }
     curl_easy_cleanup(transfer->easy);
     curl_slist_free_all(transfer->list);
@@ -152,166 +139,26 @@ transfer_finish(CpsHttpTransfer *transfer, CURLcode code)
     transfer->on_done(transfer);
 }
 
-/* After each call of libcurl in a callback: what has ended? */
+/* A transfer is over. */
 static void
-agent_collect(CpsHttpAgent *agent)
+agent_on_done(void *transfer, CURLcode code)
 {
-    CURLMsg *message;
-    int left;
-
-    while ((message = curl_multi_info_read(agent->multi, &left)) != NULL) {
-        CURLcode code = message->data.result;
-        char *transfer = NULL;
-
-        if (message->msg == CURLMSG_DONE) {
-            (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-            transfer_finish((CpsHttpTransfer *)(void *)transfer, code);
-        }
-    }
-}
-
-/* --- sockets and time ------------------------------------------------------------------------------------------------------------ */
-
-static void
-agent_on_closed(CpsHttpAgent *agent)
-{
-    if (--agent->handles == 0) {
-        free(agent);
-    }
-}
-
-static void
-agent_on_timer_closed(uv_handle_t *handle)
-{
-    agent_on_closed(handle->data);
-}
-
-static void
-agent_on_timer(uv_timer_t *timer)
-{
-    CpsHttpAgent *agent = timer->data;
-    int running;
-
-    (void)curl_multi_socket_action(agent->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    agent_collect(agent);
-}
-
-/* libcurl wants to be called in so many milliseconds; -1: no more. */
-static int
-agent_set_timer(CURLM *multi, long milliseconds, void *context)
-{
-    CpsHttpAgent *agent = context;
-
-    (void)multi;
-    if (milliseconds < 0) {
-        return uv_timer_stop(&agent->timer);
-    }
-    uv_update_time(agent->loop); /* the loop's clock stands still between its turns */
-    return uv_timer_start(&agent->timer, agent_on_timer, (uint64_t)milliseconds, 0);
-}
-
-static void
-socket_on_closed(uv_handle_t *handle)
-{
-    CpsHttpAgent *agent = ((HttpSocket *)handle)->agent;
-
-    free(handle);
-    agent_on_closed(agent);
-}
-
-static void
-socket_close(HttpSocket *watched)
-{
-    cps_link_remove(&watched->link);
-    uv_close((uv_handle_t *)&watched->poll, socket_on_closed);
-}
-
-static void
-socket_on_ready(uv_poll_t *poll, int code, int events)
-{
-    HttpSocket *watched = (HttpSocket *)poll;
-    CpsHttpAgent *agent = watched->agent;
-    int flags = code < 0 ? CURL_CSELECT_ERR : 0, running;
-
-    flags |= (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
-    (void)curl_multi_socket_action(agent->multi, watched->fd, flags, &running); /* may close `watched` */
-    agent_collect(agent);
-}
-
-/* New, or NULL. */
-static HttpSocket *
-socket_new(CpsHttpAgent *agent, curl_socket_t fd)
-{
-    HttpSocket *watched = calloc(1, sizeof(*watched));
-
-    if (watched == NULL || uv_poll_init_socket(agent->loop, &watched->poll, fd) < 0) {
-        free(watched);
-        return NULL;
-    }
-    watched->agent = agent;
-    watched->fd = fd;
-    cps_list_append(&agent->sockets, &watched->link);
-    agent->handles++;
-    (void)curl_multi_assign(agent->multi, fd, watched);
-    return watched;
-}
-
-/* libcurl wants to know when the socket is readable or writable; or wants to know no more. */
-static int
-agent_watch(CURL *easy, curl_socket_t fd, int what, void *context, void *assigned)
-{
-    CpsHttpAgent *agent = context;
-    HttpSocket *watched = assigned;
-    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (watched != NULL) {
-            (void)curl_multi_assign(agent->multi, fd, NULL);
-            socket_close(watched);
-        }
-        return 0;
-    }
-    if (watched == NULL) {
-        watched = socket_new(agent, fd);
-    }
-    return watched == NULL || uv_poll_start(&watched->poll, events, socket_on_ready) < 0 ? -1 : 0;
+    transfer_finish(transfer, code);
 }
 
 /* --- agents ---------------------------------------------------------------------------------------------------------------------- */
-
-static uv_once_t library_once = UV_ONCE_INIT;
-
-static void
-library_init(void)
-{
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 CpsHttpAgent *
 cps_http_agent_new(uv_loop_t *loop, const CpsHttpAgentSettings *settings)
 {
     CpsHttpAgent *agent = calloc(1, sizeof(*agent));
 
-    uv_once(&library_once, library_init);
-    if (agent == NULL || (agent->multi = curl_multi_init()) == NULL) {
+    if (agent == NULL || (agent->curl = cps_curl_loop_new(loop, settings->max_connections, agent_on_done)) == NULL) {
         free(agent);
         return NULL;
     }
-    agent->loop = loop;
     agent->settings = settings;
-    cps_list_init(&agent->sockets);
     cps_list_init(&agent->transfers);
-    uv_timer_init(loop, &agent->timer); /* cannot fail */
-    agent->timer.data = agent;
-    agent->handles = 1;
-    (void)curl_multi_setopt(agent->multi, CURLMOPT_SOCKETFUNCTION, agent_watch);
-    (void)curl_multi_setopt(agent->multi, CURLMOPT_SOCKETDATA, agent);
-    (void)curl_multi_setopt(agent->multi, CURLMOPT_TIMERFUNCTION, agent_set_timer);
-    (void)curl_multi_setopt(agent->multi, CURLMOPT_TIMERDATA, agent);
-    (void)curl_multi_setopt(agent->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, settings->max_connections);
-    (void)curl_multi_setopt(agent->multi, CURLMOPT_MAXCONNECTS,
-                            settings->max_connections > 0 ? settings->max_connections : (long)IDLE_CONNECTIONS);
     return agent;
 }
 
@@ -328,14 +175,8 @@ cps_http_agent_close(CpsHttpAgent **agent_p)
     while ((link = cps_list_first(&agent->transfers)) != NULL) {
         transfer_let_go(CPS_CONTAINER(link, CpsHttpTransfer, link));
     }
-    (void)curl_multi_setopt(agent->multi, CURLMOPT_SOCKETFUNCTION, NULL);
-    (void)curl_multi_setopt(agent->multi, CURLMOPT_TIMERFUNCTION, NULL);
-    while ((link = cps_list_first(&agent->sockets)) != NULL) {
-        socket_close(CPS_CONTAINER(link, HttpSocket, link));
-    }
-    (void)curl_multi_cleanup(agent->multi);
-    agent->multi = NULL;
-    uv_close((uv_handle_t *)&agent->timer, agent_on_timer_closed);
+    cps_curl_loop_close(&agent->curl);
+    free(agent);
 }
 
 /* --- what comes ------------------------------------------------------------------------------------------------------------------ */
@@ -535,8 +376,7 @@ transfer_prepare(CpsHttpTransfer *transfer, const CpsHttpAgentSettings *settings
 int
 cps_http_transfer_start(CpsHttpTransfer *transfer, CpsHttpAgent *agent)
 {
-    if (transfer_prepare(transfer, agent->settings) < 0 ||
-        curl_multi_add_handle(agent->multi, transfer->easy) != CURLM_OK) {
+    if (transfer_prepare(transfer, agent->settings) < 0 || cps_curl_loop_add(agent->curl, transfer->easy) < 0) {
         transfer_let_go(transfer);
         return -1;
     }
