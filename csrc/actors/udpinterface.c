@@ -53,11 +53,13 @@ line_free(UdpLine *line)
 static void
 lines_free(CpsList *lines)
 {
-    CpsLink *link;
+    CpsLink *next;
 
-    while ((link = cps_list_pop(lines)) != NULL) {
+    for (CpsLink *link = cps_list_first(lines); link != NULL; link = next) {
+        next = cps_list_after(lines, link);
         line_free(CPS_CONTAINER(link, UdpLine, link));
     }
+    cps_list_init(lines);
 }
 
 /* Call the logger, or print. Returns 0, or -1 with an exception set. */
