@@ -1285,6 +1285,95 @@ class HTTPClient(Actor):
 # ---- ZeroMQ ----
 
 @disjoint_base
+class MDPActor(Actor):
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+@disjoint_base
+class MDPClient(MDPActor):
+    @property
+    def socket_identity(self) -> str: ...
+    @property
+    def service_prefix(self) -> str: ...
+    @property
+    def service_postfix(self) -> str: ...
+    @property
+    def resent(self) -> int: ...
+    @property
+    def late(self) -> int: ...
+    @property
+    def broker_manager(self) -> dict[str, dict[str, Any]]: ...
+    @property
+    def outbound_queue(self) -> list[str]: ...
+    @property
+    def waiting(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        service_prefix: str = "",
+        service_postfix: str = "",
+        timeout: float = 30.0,
+        *args: Any,
+        brokers: Iterable[str] | None = None,
+        registration_publisher_host: str = "localhost",
+        registration_publisher_port: int | str = "6001",
+        registration_service_host: str = "localhost",
+        registration_service_port: int | str = "6000",
+        manager_subscriber_scope: str = "BrokerUpdates",
+        heartbeat_interval: int = 2500,
+        standard: bool = False,
+        high_water_mark: int = 1000,
+        context: object = None,
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = ...,
+        max_event_bytes: int = 67108864,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
+class MDPWorker(MDPActor):
+    @property
+    def service(self) -> str: ...
+    @property
+    def socket_identity(self) -> str: ...
+    @property
+    def service_prefix(self) -> str: ...
+    @property
+    def service_postfix(self) -> str: ...
+    @property
+    def repeated(self) -> int: ...
+    @property
+    def broker_manager(self) -> dict[str, dict[str, Any]]: ...
+    @property
+    def requests(self) -> dict[str, bytes]: ...
+    @property
+    def outbound_queue(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        service: str,
+        service_prefix: str = "",
+        service_postfix: str = "",
+        request_timeout: float = 300.0,
+        *args: Any,
+        brokers: Iterable[str] | None = None,
+        registration_publisher_host: str = "localhost",
+        registration_publisher_port: int | str = "6001",
+        registration_service_host: str = "localhost",
+        registration_service_port: int | str = "6000",
+        manager_subscriber_scope: str = "BrokerUpdates",
+        heartbeat_interval: int = 2500,
+        standard: bool = False,
+        high_water_mark: int = 1000,
+        context: object = None,
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = ...,
+        max_event_bytes: int = 67108864,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
 class ZMQPush(Actor):
     TCP: ClassVar[str]
     IPC: ClassVar[str]

@@ -92,6 +92,9 @@
     X(HTTPClient)                       \
     X(SMTPOut)                          \
     X(SMTPIn)                           \
+    X(MDPActor)                         \
+    X(MDPClient)                        \
+    X(MDPWorker)                        \
     X(Director)
 
 /* Names that are looked up often, interned once. */

@@ -40,6 +40,7 @@ from compysition.actors.header import Header
 from compysition.actors.httpclient import HTTPClient
 from compysition.actors.httpserver import HTTPServer
 from compysition.actors.jsonvalidator import JSONValidator
+from compysition.actors.mdpactors import MDPClient, MDPWorker
 from compysition.actors.null import Null
 from compysition.actors.redactedfilelogger import RedactedFileLogger
 from compysition.actors.rest import RESTTranslator
@@ -101,6 +102,8 @@ __all__ = [
     "JSONEventAttributeModifier",
     "JSONEventJoin",
     "JSONValidator",
+    "MDPClient",
+    "MDPWorker",
     "Null",
     "PropertiesToXML",
     "RESTTranslator",

@@ -47,6 +47,9 @@ static int (*const setups[])(PyObject *module, CpsState *state) = {
     cps_zmqpushpull_setup,
     cps_zmqreqrep_setup,
     cps_smtpout_setup,
+    cps_mdpactor_setup,
+    cps_mdpclient_setup,
+    cps_mdpworker_setup,
 };
 /* clang-format on */
 

@@ -49,6 +49,9 @@ int cps_httpclient_setup(PyObject *module, CpsState *state);
 int cps_smtpin_setup(PyObject *module, CpsState *state);
 int cps_zmqreqrep_setup(PyObject *module, CpsState *state);
 int cps_zmqpushpull_setup(PyObject *module, CpsState *state);
+int cps_mdpactor_setup(PyObject *module, CpsState *state);
+int cps_mdpclient_setup(PyObject *module, CpsState *state);
+int cps_mdpworker_setup(PyObject *module, CpsState *state);
 int cps_xpathmodifier_setup(PyObject *module, CpsState *state);
 
 /* Instances have free attributes, subclasses are welcome, and scripts set class attributes: hence not immutable. */
