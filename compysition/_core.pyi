@@ -1190,6 +1190,79 @@ class SMTPIn(Actor):
     def post_hook(self) -> None: ...
 
 @disjoint_base
+class TCPIn(Actor):
+    host: str
+    keyfile: Any
+    certfile: Any
+    cafile: Any
+    @property
+    def port(self) -> int: ...
+    @property
+    def connections(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        port: int = 9000,
+        host: str = "0.0.0.0",
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = (),
+        max_event_bytes: int = 67108864,
+        *args: Any,
+        keyfile: _Path | None = None,
+        certfile: _Path | None = None,
+        cafile: _Path | None = None,
+        max_connections: int = 1000,
+        max_buffer: int = 1048576,
+        idle_timeout: float = 600.0,
+        share_port: bool = False,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+    def pre_hook(self) -> None: ...
+    def post_hook(self) -> None: ...
+
+@disjoint_base
+class TCPOut(Actor):
+    listen: Any
+    keyfile: Any
+    certfile: Any
+    cafile: Any
+    server_hostname: str | None
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def connected(self) -> bool: ...
+    @property
+    def unacknowledged(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        port: int = 9000,
+        host: str = "127.0.0.1",
+        listen: object = True,
+        serializer: str = "cbor",
+        event_classes: Sequence[type[Event]] = (),
+        max_event_bytes: int = 67108864,
+        *args: Any,
+        keyfile: _Path | None = None,
+        certfile: _Path | None = None,
+        cafile: _Path | None = None,
+        tls: bool | None = None,
+        server_hostname: str | None = None,
+        max_buffer: int = 16777216,
+        connect_timeout: float = 10.0,
+        answer_timeout: float = 60.0,
+        reconnect_min: float = 0.1,
+        reconnect_max: float = 10.0,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+    def pre_hook(self) -> None: ...
+    def post_hook(self) -> None: ...
+
+@disjoint_base
 class WSGI(HTTPServer):
     base_path: str
     key: str
@@ -1755,6 +1828,7 @@ _HTTPRequest = tuple[bytes, bytes, bytes, bytes, bytes, int, bool, list[tuple[by
 def _parse_http(
     data: bytes, cuts: bytes, limits: tuple[int, int, int, int], /
 ) -> tuple[list[_HTTPRequest], int, str | None, bool]: ...
+def _split_frames(pieces: list[bytes], limit: int, /) -> tuple[list[bytes], int | None]: ...
 def _talk_smtp(
     data: bytes, cuts: bytes, limits: tuple[int, int, int, int], tls: bool, /
 ) -> tuple[bytes, list[tuple[bytes, bytes, bytes]], bool]: ...

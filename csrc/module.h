@@ -95,6 +95,8 @@
     X(MDPActor)                         \
     X(MDPClient)                        \
     X(MDPWorker)                        \
+    X(TCPIn)                            \
+    X(TCPOut)                           \
     X(Director)
 
 /* Names that are looked up often, interned once. */

@@ -46,6 +46,7 @@ from compysition.actors.redactedfilelogger import RedactedFileLogger
 from compysition.actors.rest import RESTTranslator
 from compysition.actors.smtp import SMTPIn, SMTPOut
 from compysition.actors.stdout import STDOUT
+from compysition.actors.tcp import TCPIn, TCPOut
 from compysition.actors.testevent import TestEvent
 from compysition.actors.transformer import Transformer
 from compysition.actors.wsgi import WSGI, BottleWSGI, WSGIServer
@@ -111,6 +112,8 @@ __all__ = [
     "SMTPIn",
     "SMTPOut",
     "SimpleRouter",
+    "TCPIn",
+    "TCPOut",
     "TestEvent",
     "Transformer",
     "UDPCronEventGenerator",

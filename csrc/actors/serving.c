@@ -79,6 +79,32 @@ cps_take_total(PyObject *value, const char *name, const char *one_name, uint64_t
     return 0;
 }
 
+int
+cps_take_address(PyObject *host, const char *default_host, PyObject **host_p, PyObject *port, int default_port,
+                 int *port_p)
+{
+    Py_ssize_t number = default_port;
+    PyObject *text = host == NULL || host == Py_None ? PyUnicode_FromString(default_host) : Py_NewRef(host);
+
+    if (text == NULL) {
+        return -1;
+    }
+    Py_XSETREF(*host_p, text);
+    if (!PyUnicode_Check(text)) {
+        PyErr_Format(PyExc_TypeError, "host must be str, not %s", Py_TYPE(text)->tp_name);
+        return -1;
+    }
+    if (cps_take_size(&number, port) < 0) {
+        return -1;
+    }
+    if (number < 0 || number > 65535) {
+        PyErr_Format(PyExc_ValueError, "a port must be from 0 to 65535, not %zd", number);
+        return -1;
+    }
+    *port_p = (int)number;
+    return 0;
+}
+
 /* --- descriptors and certificates ------------------------------------------------------------------------------------------------ */
 
 void
@@ -128,6 +154,55 @@ cps_make_tls(CpsState *state, PyObject *certfile, PyObject *keyfile, CpsTlsConte
     Py_XDECREF(cert_path);
     Py_XDECREF(key_path);
     return PyErr_Occurred() ? -1 : 0;
+}
+
+static const char *
+path_text(PyObject *bytes)
+{
+    return bytes == NULL ? NULL : PyBytes_AS_STRING(bytes);
+}
+
+int
+cps_verify_clients(CpsState *state, CpsTlsContext *context, PyObject *cafile)
+{
+    PyObject *path = path_bytes(cafile);
+    char error[512] = "";
+    int status = 0;
+
+    if (path != NULL) {
+        Py_BEGIN_ALLOW_THREADS
+        status = cps_tls_context_verify_clients(context, PyBytes_AS_STRING(path), error, sizeof(error));
+        Py_END_ALLOW_THREADS
+        if (status < 0) {
+            cps_raise(state, CPS_ACTOR_INIT_FAILURE, "%s", error);
+        }
+    }
+    Py_XDECREF(path);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+CpsTlsContext *
+cps_make_client_tls(CpsState *state, PyObject *cafile, PyObject *certfile, PyObject *keyfile)
+{
+    PyObject *ca_path = path_bytes(cafile);
+    PyObject *cert_path = PyErr_Occurred() ? NULL : path_bytes(certfile);
+    PyObject *key_path = PyErr_Occurred() ? NULL : path_bytes(keyfile);
+    CpsTlsContext *context = NULL;
+    char error[512] = "";
+
+    if (!PyErr_Occurred()) {
+        Py_BEGIN_ALLOW_THREADS
+        context = cps_tls_client_context_new(path_text(ca_path), path_text(cert_path), path_text(key_path), error,
+                                             sizeof(error));
+        Py_END_ALLOW_THREADS
+        if (context == NULL) {
+            cps_raise(state, CPS_ACTOR_INIT_FAILURE, "%s", error);
+        }
+    }
+    Py_XDECREF(ca_path);
+    Py_XDECREF(cert_path);
+    Py_XDECREF(key_path);
+    return context;
 }
 
 void

@@ -253,6 +253,7 @@ actor_stop_method(PyObject *op, PyObject *Py_UNUSED(ignored))
     }
     self->stopped = true;
     (void)cps_jobs_abandon(self);
+    (void)cps_actor_unfinished(self, true);
     (void)cps_actor_give_up(self);
     status = actor_call_hook(self, self->state->names.post_hook, self->state->names.postHook);
     if (self->ops != NULL && self->ops->close != NULL) {

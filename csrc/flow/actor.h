@@ -33,6 +33,9 @@ typedef struct {
     /* Optional, for actors that hold events until others come: nothing more will come. Cancels its timers and sends what it holds
      * along the error path; returns whether there was something. May block where cps_actor_fail does. */
     bool (*give_up)(CpsActor *self);
+    /* Optional, for actors that go on with events after their consumes: how many there are. Each is a delivery of its lineage; with `give_up`
+     * they end as reported. A stop waits until there are none (cps_actor_note_rest), and then gives them up. */
+    Py_ssize_t (*unfinished)(CpsActor *self, bool give_up);
     /* Optional. It has ended, after post_hook: close what it has on the loop. Must be safe to call twice. */
     void (*close)(CpsActor *self);
     /* Optional, for actors that work in nodes of their own: whether `node` is one of them. They count as running. */
@@ -205,7 +208,10 @@ void cps_actor_end_loop(CpsActor *self);
 /* Have it give up the events that it holds until others come. Returns whether there were some. */
 bool cps_actor_give_up(CpsActor *self);
 
-/* Nothing queued, running, pending or waiting for a retry. */
+/* What ops->unfinished says; 0 without it. */
+Py_ssize_t cps_actor_unfinished(CpsActor *self, bool give_up);
+
+/* Nothing queued, running, unfinished, pending or waiting for a retry. */
 bool cps_actor_at_rest(CpsActor *self);
 
 /* Something has ended that may have been the last: wake who waits for the actor's rest, if it is at rest. */

@@ -340,10 +340,16 @@ cps_inbox_free(CpsInbox *inbox)
 
 /* --- rest and purge --------------------------------------------------------------------------------------------------------------------- */
 
+Py_ssize_t
+cps_actor_unfinished(CpsActor *self, bool give_up)
+{
+    return self->ops == NULL || self->ops->unfinished == NULL ? 0 : self->ops->unfinished(self, give_up);
+}
+
 bool
 cps_actor_at_rest(CpsActor *self)
 {
-    if (self->running > 0 || !cps_list_empty(&self->pending) || !cps_list_empty(&self->retries)) {
+    if (self->running > 0 || cps_actor_unfinished(self, false) > 0 || !cps_list_empty(&self->pending) || !cps_list_empty(&self->retries)) {
         return false;
     }
     for (CpsLink *link = cps_list_first(&self->inboxes); link != NULL; link = cps_list_after(&self->inboxes, link)) {
@@ -395,7 +401,7 @@ cps_actor_purge_own(CpsActor *self)
         cps_pending_done(CPS_CONTAINER(link, CpsPending, actor_link));
         count++;
     }
-    return count + cps_retries_purge(self) + cps_jobs_abandon(self);
+    return count + cps_retries_purge(self) + cps_jobs_abandon(self) + cps_actor_unfinished(self, true);
 }
 
 Py_ssize_t

@@ -320,7 +320,7 @@ note_left(Stop *stop, Py_ssize_t count, const char *format, ...)
 }
 
 static void
-note_actor(Stop *stop, const CpsActor *actor)
+note_actor(Stop *stop, CpsActor *actor)
 {
     Py_ssize_t length;
 
@@ -331,6 +331,8 @@ note_actor(Stop *stop, const CpsActor *actor)
         note_left(stop, length, "%S.%S (%zd)", actor->name, inbox->key, length);
     }
     note_left(stop, actor->running, "inside %S (%zd)", actor->name, actor->running);
+    length = cps_actor_unfinished(actor, false);
+    note_left(stop, length, "unfinished by %S (%zd)", actor->name, length);
     length = (Py_ssize_t)cps_list_length(&actor->retries);
     note_left(stop, length, "retries of %S (%zd)", actor->name, length);
 }

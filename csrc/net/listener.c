@@ -244,8 +244,8 @@ on_readable(uv_poll_t *poll, int status, int events)
 
 /* --- opening and closing --------------------------------------------------------------------------------------------------------- */
 
-static void
-ignore_sigpipe(void)
+void
+cps_ignore_sigpipe(void)
 {
     struct sigaction action;
 
@@ -277,7 +277,7 @@ cps_listener_open(CpsListener *listener, uv_loop_t *loop, const CpsListenAt *at,
     *closes = false;
     *listener = (CpsListener){
         .on_connection = listener->on_connection, .on_closed = listener->on_closed, .fd = -1, .accepted = -1};
-    ignore_sigpipe();
+    cps_ignore_sigpipe();
     listener->fd =
         is_unix ? listen_on_path(listener, at->host + sizeof(UNIX_PREFIX) - 1, at->backlog) : listen_on_tcp(loop, at);
     code = listener->fd < 0 ? listener->fd : uv_poll_init(loop, &listener->poll, listener->fd);

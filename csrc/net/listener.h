@@ -47,6 +47,9 @@ int cps_listener_port(const CpsListener *listener);
  * closed when they have ended, and sets *port; or a libuv code. */
 int cps_listener_reserve(const CpsListenAt *at, int *port);
 
+/* Writing to a connection whose peer is gone does not end the process, unless it has a handler for that. */
+void cps_ignore_sigpipe(void);
+
 /* Stop listening; safe to call twice. */
 void cps_listener_close(CpsListener *listener);
 

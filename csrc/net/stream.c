@@ -343,6 +343,7 @@ stream_init(CpsStream *stream, const CpsStreamOps *ops, uv_loop_t *loop, bool is
     uv_timer_init(loop, &stream->timer);
     stream->open_handles = 2;
     stream->uv.handle.data = stream->timer.data = stream->write.data = stream->shutdown.data = stream;
+    stream->connect.data = stream;
     return 0;
 }
 
@@ -373,6 +374,64 @@ cps_stream_accept(CpsStream *stream, const CpsStreamOps *ops, CpsListener *liste
         uv_tcp_nodelay(&stream->uv.tcp, 1); /* fails when the peer has gone: reading will tell */
     }
     return 0;
+}
+
+static void
+on_connect(uv_connect_t *connect, int status)
+{
+    enum { PROBE_SECONDS = 60 };
+    CpsStream *stream = connect->data;
+
+    if (stream->closing) {
+        return;
+    }
+    if (status < 0) {
+        cps_stream_fail(stream, status);
+        return;
+    }
+    if (stream->uv.handle.type == UV_TCP) {
+        uv_tcp_nodelay(&stream->uv.tcp, 1);
+        uv_tcp_keepalive(&stream->uv.tcp, 1, PROBE_SECONDS);
+    }
+    if (stream->tls != NULL) {
+        cps_stream_tls_begin(stream);
+    }
+    else {
+        stream->ops->on_connected(stream);
+    }
+}
+
+int
+cps_stream_connect(CpsStream *stream, const CpsStreamOps *ops, uv_loop_t *loop, const CpsStreamTo *to, bool *closes)
+{
+    int code = stream_init(stream, ops, loop, to->path == NULL);
+
+    *closes = code == 0;
+    if (code < 0) {
+        stream->closing = true;
+        return code;
+    }
+    cps_ignore_sigpipe();
+    if (to->tls != NULL &&
+        (cps_stream_tls_init(stream, to->tls) < 0 || cps_tls_session_expect(&stream->tls->session, to->tls_name) < 0)) {
+        code = UV_ENOMEM;
+    }
+    else if (to->path != NULL) {
+        uv_pipe_connect(&stream->connect, &stream->uv.pipe, to->path, on_connect); /* reports all to on_connect */
+    }
+    else {
+        code = uv_tcp_connect(&stream->connect, &stream->uv.tcp, to->address, on_connect);
+    }
+    if (code < 0) {
+        cps_stream_close(stream);
+    }
+    return code;
+}
+
+const char *
+cps_stream_tls_reason(const CpsStream *stream)
+{
+    return stream->tls == NULL ? NULL : stream->tls->session.reason;
 }
 
 int

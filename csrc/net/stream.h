@@ -25,6 +25,8 @@ typedef struct {
     void (*on_drained)(CpsStream *stream);
     /* The last that is heard of it: its memory may be freed. */
     void (*on_closed)(CpsStream *stream);
+    /* Of a stream that connects: it has, and its TLS handshake is done. Before that nothing is read or written. */
+    void (*on_connected)(CpsStream *stream);
 } CpsStreamOps;
 
 struct CpsStream {
@@ -55,6 +57,7 @@ struct CpsStream {
     size_t sent;
     CpsBuffer waiting; /* what was written while `outgoing` was full */
     size_t slice;      /* how many bytes `write` sends */
+    uv_connect_t connect;
     uv_write_t write;
     uv_shutdown_t shutdown;
     uv_timer_t
@@ -65,6 +68,22 @@ struct CpsStream {
  * the stream was not made, and ops->on_closed is called later on when *closes says so. */
 int cps_stream_accept(CpsStream *stream, const CpsStreamOps *ops, CpsListener *listener, CpsTlsContext *tls,
                       bool *closes);
+
+/* Where to. */
+typedef struct {
+    const struct sockaddr *address; /* of IPv4 or IPv6 */
+    const char *path;               /* of a Unix socket; NULL: the address */
+    CpsTlsContext *tls;             /* of a client; NULL: none */
+    const char *tls_name;           /* whom the certificate must be of */
+} CpsStreamTo;
+
+/* Connect. ops->on_connected is called when that is done, on_end when it fails. The connection is probed when it is idle, so that the end
+ * of a peer that said nothing is found. SIGPIPE is ignored from now on, as by cps_listener_open. Returns as cps_stream_accept. */
+int cps_stream_connect(CpsStream *stream, const CpsStreamOps *ops, uv_loop_t *loop, const CpsStreamTo *to,
+                       bool *closes);
+
+/* What broke its TLS, in OpenSSL's words; or NULL. Static. */
+const char *cps_stream_tls_reason(const CpsStream *stream);
 
 /* Go on with TLS on a stream that was plain, once everything that was written is sent (`unsent` is 0): what comes from now on is a handshake,
  * and what it protects. Returns 0, or a libuv code. */

@@ -74,6 +74,9 @@ handshake_done(uv_work_t *work, int status)
         return;
     }
     cps_stream_send(stream);
+    if (tls->open && stream->ops->on_connected != NULL) {
+        stream->ops->on_connected(stream);
+    }
     if (tls->open) {
         cps_stream_tls_decode(stream);
     }
@@ -107,6 +110,13 @@ handshake_bytes(CpsStream *stream, const char *bytes, size_t length)
     else if (!tls->busy) {
         handshake_step(stream);
     }
+    cps_stream_watch(stream);
+}
+
+void
+cps_stream_tls_begin(CpsStream *stream)
+{
+    handshake_step(stream);
     cps_stream_watch(stream);
 }
 

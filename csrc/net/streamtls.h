@@ -24,6 +24,9 @@ struct CpsStreamTls {
 int cps_stream_tls_init(CpsStream *stream, CpsTlsContext *context);
 void cps_stream_tls_free(CpsStream *stream);
 
+/* Of a client that is connected: say hello. */
+void cps_stream_tls_begin(CpsStream *stream);
+
 /* Whether more bytes of the socket are wanted, with the stream open. */
 bool cps_stream_tls_wants(const CpsStream *stream);
 

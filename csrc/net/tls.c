@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@ struct CpsTlsContext {
     SSL_CTX *ssl;
     BIO_METHOD *bio_method;
     atomic_int count;
+    bool is_client;
 };
 
 /* --- sessions as the source and sink of OpenSSL's bytes ------------------------------------------------------------------------------ */
@@ -149,10 +151,10 @@ load_key(SSL_CTX *ssl, const char *path, const char *certfile, char *error, size
 }
 
 static SSL_CTX *
-server_ssl_new(void)
+ssl_new(const SSL_METHOD *method)
 {
     static const unsigned char ID[] = "compysition";
-    SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+    SSL_CTX *ssl = SSL_CTX_new(method);
 
     if (ssl == NULL || SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_session_id_context(ssl, ID, sizeof(ID) - 1) != 1) {
@@ -165,25 +167,99 @@ server_ssl_new(void)
     return ssl;
 }
 
-CpsTlsContext *
-cps_tls_context_new(const char *certfile, const char *keyfile, char *error, size_t error_size)
+/* Without certificates. New, or NULL with `error` written. */
+static CpsTlsContext *
+context_new(bool is_client, char *error, size_t error_size)
 {
     CpsTlsContext *context = calloc(1, sizeof(*context));
 
     ERR_clear_error();
-    if (context == NULL || (context->ssl = server_ssl_new()) == NULL ||
+    if (context == NULL || (context->ssl = ssl_new(is_client ? TLS_client_method() : TLS_server_method())) == NULL ||
         (context->bio_method = bio_method_new()) == NULL) {
         snprintf(error, error_size, "OpenSSL cannot be set up: %s", openssl_reason());
         cps_tls_context_unref(context);
         return NULL;
     }
     atomic_init(&context->count, 1);
-    if (load_certificates(context->ssl, certfile, error, error_size) < 0 ||
-        load_key(context->ssl, keyfile, certfile, error, error_size) < 0) {
+    context->is_client = is_client;
+    return context;
+}
+
+/* The pair that the context's side shows. */
+static int
+load_pair(SSL_CTX *ssl, const char *certfile, const char *keyfile, char *error, size_t error_size)
+{
+    return load_certificates(ssl, certfile, error, error_size) < 0
+               ? -1
+               : load_key(ssl, keyfile, certfile, error, error_size);
+}
+
+CpsTlsContext *
+cps_tls_context_new(const char *certfile, const char *keyfile, char *error, size_t error_size)
+{
+    CpsTlsContext *context = context_new(false, error, error_size);
+
+    if (context != NULL && load_pair(context->ssl, certfile, keyfile, error, error_size) < 0) {
         cps_tls_context_unref(context);
         return NULL;
     }
     return context;
+}
+
+static int
+load_authorities(SSL_CTX *ssl, const char *cafile, char *error, size_t error_size)
+{
+    if (check_readable(cafile, "Cannot read the file of authorities", error, error_size) < 0) {
+        return -1;
+    }
+    if (SSL_CTX_load_verify_locations(ssl, cafile, NULL) != 1) {
+        describe(error, error_size, "No usable PEM certificate in", cafile, openssl_reason());
+        return -1;
+    }
+    return 0;
+}
+
+CpsTlsContext *
+cps_tls_client_context_new(const char *cafile, const char *certfile, const char *keyfile, char *error,
+                           size_t error_size)
+{
+    CpsTlsContext *context = context_new(true, error, error_size);
+    int status = context == NULL ? -1 : 0;
+
+    if (status == 0 && cafile != NULL) {
+        status = load_authorities(context->ssl, cafile, error, error_size);
+    }
+    else if (status == 0 && SSL_CTX_set_default_verify_paths(context->ssl) != 1) {
+        snprintf(error, error_size, "The system has no certificates of authorities: %s", openssl_reason());
+        status = -1;
+    }
+    if (status == 0 && certfile != NULL) {
+        status = load_pair(context->ssl, certfile, keyfile == NULL ? certfile : keyfile, error, error_size);
+    }
+    if (status < 0) {
+        cps_tls_context_unref(context);
+        return NULL;
+    }
+    SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
+    return context;
+}
+
+int
+cps_tls_context_verify_clients(CpsTlsContext *context, const char *cafile, char *error, size_t error_size)
+{
+    STACK_OF(X509_NAME) * names;
+
+    if (load_authorities(context->ssl, cafile, error, error_size) < 0) {
+        return -1;
+    }
+    names = SSL_load_client_CA_file(cafile);
+    if (names == NULL) {
+        describe(error, error_size, "No usable PEM certificate in", cafile, openssl_reason());
+        return -1;
+    }
+    SSL_CTX_set_client_CA_list(context->ssl, names); /* owns it */
+    SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    return 0;
 }
 
 static int
@@ -258,8 +334,26 @@ cps_tls_session_init(CpsTlsSession *session, CpsTlsContext *context)
     BIO_set_data(bio, session);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio); /* owns it */
-    SSL_set_accept_state(ssl);
+    if (context->is_client) {
+        SSL_set_connect_state(ssl);
+    }
+    else {
+        SSL_set_accept_state(ssl);
+    }
     return 0;
+}
+
+int
+cps_tls_session_expect(CpsTlsSession *session, const char *name)
+{
+    X509_VERIFY_PARAM *check = SSL_get0_param(session->ssl);
+    bool expected = X509_VERIFY_PARAM_set1_ip_asc(check, name) == 1;
+
+    if (!expected) {
+        expected = SSL_set1_host(session->ssl, name) == 1 && SSL_set_tlsext_host_name(session->ssl, name) == 1;
+    }
+    ERR_clear_error();
+    return expected ? 0 : -1;
 }
 
 void
@@ -271,12 +365,24 @@ cps_tls_session_free(CpsTlsSession *session)
     cps_buffer_free(&session->output);
 }
 
+/* Why OpenSSL gave up. */
+static const char *
+session_reason(const CpsTlsSession *session)
+{
+    long verdict = SSL_get_verify_result(session->ssl);
+
+    return verdict == X509_V_OK ? ERR_reason_error_string(ERR_peek_error()) : X509_verify_cert_error_string(verdict);
+}
+
 /* What the result of OpenSSL's last call for the session means. */
 static CpsTlsOutcome
 outcome_of(CpsTlsSession *session, int result)
 {
     int code = SSL_get_error(session->ssl, result);
 
+    if (code == SSL_ERROR_SSL) {
+        session->reason = session_reason(session);
+    }
     ERR_clear_error();
     switch (code) {
     case SSL_ERROR_NONE:

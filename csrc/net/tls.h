@@ -15,6 +15,15 @@ typedef struct CpsTlsContext CpsTlsContext;
  * and `error` has a message that names the file and what is wrong with it. */
 CpsTlsContext *cps_tls_context_new(const char *certfile, const char *keyfile, char *error, size_t error_size);
 
+/* A client's context, TLS 1.2+: the server must have a certificate of an authority in `cafile`, or of one that the system trusts when that is
+ * NULL. `certfile` and `keyfile` (NULL: none, or in the same file) are what it shows when it is asked for a certificate. As above. */
+CpsTlsContext *cps_tls_client_context_new(const char *cafile, const char *certfile, const char *keyfile, char *error,
+                                          size_t error_size);
+
+/* Of a server, before the first session: clients must show a certificate of an authority in `cafile`. Returns 0, or -1 with `error` as
+ * above. */
+int cps_tls_context_verify_clients(CpsTlsContext *context, const char *cafile, char *error, size_t error_size);
+
 /* Before the first session. ALPN chooses "http/1.1", or else "http/1.0"; a client that offers only others is refused (RFC 7301, 3.2), one
  * without ALPN is served. Without this call what a client offers is ignored. */
 void cps_tls_context_choose_http(CpsTlsContext *context);
@@ -42,7 +51,8 @@ typedef struct CpsTlsSession {
     CpsBuffer input;        /* from the peer, and kept until OpenSSL reads it */
     const char *incoming; /* what OpenSSL is to read next: in `input`, or borrowed from the caller of cps_tls_decode */
     size_t incoming_length;
-    CpsBuffer output; /* for the peer: the caller takes it from here */
+    CpsBuffer output;   /* for the peer: the caller takes it from here */
+    const char *reason; /* why it is broken, in OpenSSL's words; static, or NULL */
 } CpsTlsSession;
 
 typedef enum {
@@ -55,6 +65,10 @@ typedef enum {
 int cps_tls_session_init(CpsTlsSession *session,
                          CpsTlsContext *context);  /* 0, or -1: out of memory, and nothing is to be freed */
 void cps_tls_session_free(CpsTlsSession *session); /* what it holds, not the struct */
+
+/* Of a client, before the handshake: whom the certificate must be of, a host name (which the server is told: RFC 6066, 3) or an address.
+ * Returns 0, or -1 when out of memory. */
+int cps_tls_session_expect(CpsTlsSession *session, const char *name);
 
 /* Keep the peer's bytes for the next call. Returns 0, or -1 when out of memory. */
 int cps_tls_feed(CpsTlsSession *session, const char *bytes, size_t length);

@@ -122,6 +122,10 @@ read_xml(Reader *reader)
 
     if (result == 0) {
         result = store_payload(reader, cps_xml_payload(reader->unpacker.state, (PyObject *)reader->event, text));
+        if (result < 0 && PyErr_ExceptionMatches(PyExc_Exception) && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+            cps_raise_from(reader->unpacker.state, CPS_MALFORMED_EVENT_DATA, "XML that cannot be read before byte %zu",
+                           reader->unpacker.position);
+        }
     }
     Py_XDECREF(text);
     return result;

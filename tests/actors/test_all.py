@@ -28,6 +28,7 @@ from compysition.actors import (
     RedactedFileLogger,
     SimpleRouter,
     SMTPIn,
+    TCPIn,
     TestEvent,
     XMLToDict,
     XpathEventAttributeModifer,
@@ -85,6 +86,7 @@ SINKS = {
     "Null": lambda **kwargs: Null("a", **kwargs),
     "FileLogger": lambda **kwargs: FileLogger("a", **kwargs),
     "RedactedFileLogger": lambda **kwargs: RedactedFileLogger("a", ["secret"], **kwargs),
+    "TCPIn": lambda **kwargs: TCPIn("a", 0, "127.0.0.1", **kwargs),
     "SMTPIn": lambda **kwargs: SMTPIn("a", "127.0.0.1", 0, **kwargs),
 }
 

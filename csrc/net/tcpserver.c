@@ -1,0 +1,374 @@
+#include "net/tcpserver.h"
+
+#include <stdlib.h>
+
+enum {
+    LINGER_MS = 1000, /* for the peer to read the last acknowledgement */
+    HELD_MS = 10000,  /* as often we say that we are there to a peer whose messages wait */
+    ACKNOWLEDGEMENT = 8,
+};
+
+typedef enum { WAIT_PEER, WAIT_USER } Wait;
+
+struct CpsTcpConnection {
+    CpsStream stream;
+    CpsClient client;
+    CpsTcpServer *server; /* borrowed */
+    CpsLink turn;         /* in CpsTcpServer.received */
+    CpsFraming framing;   /* what has come */
+    CpsFrames taken;      /* what of it is the user's now */
+    uint64_t accepted, acknowledged;
+    bool ended; /* nothing more will come */
+};
+
+static CpsTcpConnection *
+connection_of(CpsStream *stream)
+{
+    return CPS_CONTAINER(stream, CpsTcpConnection, stream);
+}
+
+static CpsTcpConnection *
+connection_of_client(CpsClient *client)
+{
+    return CPS_CONTAINER(client, CpsTcpConnection, client);
+}
+
+/* --- what waits for the user ------------------------------------------------------------------------------------------------------ */
+
+/* Bytes of whole messages that wait here. */
+static size_t
+connection_waiting(const CpsTcpConnection *self)
+{
+    return self->framing.whole + self->taken.bytes.length - self->taken.at;
+}
+
+static bool
+connection_has_messages(const CpsTcpConnection *self)
+{
+    return connection_waiting(self) > 0 || self->framing.refused;
+}
+
+static bool
+connection_is_current(const CpsTcpConnection *self)
+{
+    return self->server->current == self;
+}
+
+/* Nothing of it is needed any more. */
+static void
+connection_forget(CpsTcpConnection *self)
+{
+    cps_deadline_clear(&self->client.wait);
+    cps_link_remove(&self->turn);
+    if (connection_is_current(self)) {
+        self->server->current = NULL;
+    }
+}
+
+static void
+connection_close(CpsTcpConnection *self)
+{
+    connection_forget(self);
+    cps_stream_close(&self->stream);
+}
+
+/* --- acknowledgements ------------------------------------------------------------------------------------------------------------- */
+
+/* Say how many messages are accepted; not while the last such answer is still under way, which the next one then makes up for. */
+static void
+connection_acknowledge(CpsTcpConnection *self)
+{
+    CpsBuffer answer = {0};
+    unsigned char count[ACKNOWLEDGEMENT];
+
+    if (self->stream.unsent > 0 || self->stream.failure < 0) {
+        return;
+    }
+    for (int i = 0; i < ACKNOWLEDGEMENT; i++) {
+        count[i] = (unsigned char)(self->accepted >> (8 * (ACKNOWLEDGEMENT - 1 - i)));
+    }
+    if (cps_buffer_append(&answer, count, sizeof(count)) < 0 || cps_stream_write(&self->stream, &answer) < 0) {
+        return; /* the end of the stream follows, or the next try */
+    }
+    self->acknowledged = self->accepted;
+}
+
+static void
+connection_catch_up(CpsTcpConnection *self)
+{
+    if (self->acknowledged != self->accepted) {
+        connection_acknowledge(self);
+    }
+}
+
+/* --- reading ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Wait for what must come next. */
+static void
+connection_wait(CpsTcpConnection *self)
+{
+    CpsTcpServer *server = self->server;
+
+    if (self->stream.closing || self->stream.finishing || self->stream.failure < 0) {
+        cps_deadline_clear(&self->client.wait);
+    }
+    else if (connection_has_messages(self) || connection_is_current(self)) {
+        if (!cps_deadline_is(&self->client.wait, WAIT_USER)) {
+            cps_deadline_set(&server->base.deadlines, &self->client.wait, WAIT_USER, HELD_MS);
+        }
+    }
+    else {
+        cps_deadline_set(&server->base.deadlines, &self->client.wait, WAIT_PEER, server->limits->idle_ms);
+    }
+}
+
+/* After a change: take a turn, read or not, or end. */
+static void
+connection_go_on(CpsTcpConnection *self)
+{
+    CpsTcpServer *server = self->server;
+
+    if (self->stream.closing || self->stream.finishing) {
+        return;
+    }
+    if (connection_has_messages(self) && !connection_is_current(self) && !cps_link_listed(&self->turn)) {
+        cps_list_append(&server->received, &self->turn);
+        server->on_change(server);
+    }
+    if (self->ended && !connection_has_messages(self) && !connection_is_current(self)) {
+        connection_catch_up(self);
+        connection_forget(self);
+        cps_stream_finish(&self->stream, LINGER_MS);
+        return;
+    }
+    cps_stream_read(&self->stream, !self->ended && connection_waiting(self) < server->limits->buffer);
+    connection_wait(self);
+}
+
+static void
+connection_on_bytes(CpsStream *stream, const char *bytes, size_t length)
+{
+    CpsTcpConnection *self = connection_of(stream);
+
+    if (cps_framing_feed(&self->framing, bytes, length) < 0) {
+        connection_close(self);
+        return;
+    }
+    self->ended = self->ended || self->framing.refused;
+    connection_go_on(self);
+}
+
+/* What came before the end counts, also when the connection broke: its peer may be gone for good. */
+static void
+connection_on_end(CpsStream *stream, int code)
+{
+    CpsTcpConnection *self = connection_of(stream);
+
+    self->ended = true;
+    connection_go_on(self);
+}
+
+static void
+connection_on_drained(CpsStream *stream)
+{
+    connection_catch_up(connection_of(stream));
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------------------ */
+
+static void
+connection_on_closed(CpsStream *stream)
+{
+    CpsTcpConnection *self = connection_of(stream);
+
+    connection_forget(self);
+    self->server->on_change(self->server);
+    cps_server_forget(&self->server->base, &self->client);
+    cps_buffer_free(&self->framing.bytes);
+    cps_buffer_free(&self->taken.bytes);
+    free(self);
+}
+
+static const CpsStreamOps connection_ops = {
+    .on_bytes = connection_on_bytes,
+    .on_end = connection_on_end,
+    .on_drained = connection_on_drained,
+    .on_closed = connection_on_closed,
+};
+
+static CpsClient *
+client_accept(CpsServer *base)
+{
+    CpsTcpServer *server = CPS_CONTAINER(base, CpsTcpServer, base);
+    CpsTcpConnection *self = calloc(1, sizeof(*self));
+    bool closes = false;
+
+    if (self == NULL) {
+        return NULL; /* the listener closes the connection */
+    }
+    self->server = server;
+    self->framing.limit = server->limits->message;
+    if (cps_stream_accept(&self->stream, &connection_ops, &base->listener, base->tls, &closes) < 0) {
+        if (!closes) {
+            free(self);
+        }
+        return NULL;
+    }
+    return &self->client;
+}
+
+static void
+client_begin(CpsClient *client)
+{
+    CpsTcpConnection *self = connection_of_client(client);
+
+    if (cps_server_admit(&self->server->base, self->server->limits->connections) != CPS_CLIENT_SERVED) {
+        connection_close(self);
+        return;
+    }
+    connection_go_on(self);
+}
+
+static void
+client_expire(CpsClient *client)
+{
+    CpsTcpConnection *self = connection_of_client(client);
+
+    if (client->wait.kind == WAIT_PEER) {
+        connection_close(self);
+        return;
+    }
+    connection_acknowledge(self);
+    connection_wait(self);
+}
+
+static void
+client_end(CpsClient *client)
+{
+    CpsTcpConnection *self = connection_of_client(client);
+
+    if (!self->stream.closing && !self->stream.finishing) {
+        connection_catch_up(self);
+        connection_forget(self);
+        cps_stream_finish(&self->stream, LINGER_MS);
+    }
+}
+
+static void
+client_close(CpsClient *client)
+{
+    connection_close(connection_of_client(client));
+}
+
+static bool
+client_is_done(const CpsClient *client)
+{
+    return CPS_CONTAINER(client, CpsTcpConnection, client)->stream.closing;
+}
+
+static void
+server_on_closed(CpsServer *base)
+{
+    CpsTcpServer *server = CPS_CONTAINER(base, CpsTcpServer, base);
+
+    server->on_closed(server);
+}
+
+static const CpsServerOps server_ops = {
+    .accept = client_accept,
+    .begin = client_begin,
+    .expire = client_expire,
+    .end = client_end,
+    .close = client_close,
+    .is_done = client_is_done,
+    .on_closed = server_on_closed,
+};
+
+int
+cps_tcp_server_open(CpsTcpServer *server, uv_loop_t *loop, const CpsListenAt *at, CpsTlsContext *tls)
+{
+    cps_list_init(&server->received);
+    return cps_server_open(&server->base, &server_ops, loop, at, tls);
+}
+
+/* --- messages --------------------------------------------------------------------------------------------------------------------- */
+
+/* The next one of the current connection. */
+static bool
+connection_next(CpsTcpConnection *self, CpsTcpMessage *message)
+{
+    int port;
+
+    if (cps_frames_next(&self->taken, &message->bytes, &message->length)) {
+        return true;
+    }
+    if (self->framing.whole > 0 || !self->framing.refused) {
+        return false;
+    }
+    cps_stream_peer(&self->stream, message->peer, sizeof(message->peer), &port);
+    self->framing.refused = false;
+    message->bytes = NULL;
+    message->length = self->framing.refused_length;
+    return true;
+}
+
+/* The current connection has none left in what was taken: acknowledge, and let it wait for its next turn. */
+static void
+server_leave(CpsTcpServer *server)
+{
+    CpsTcpConnection *self = server->current;
+
+    connection_catch_up(self);
+    server->current = NULL;
+    connection_go_on(self);
+}
+
+/* Give the next connection its turn. */
+static void
+server_enter(CpsTcpServer *server, CpsTcpConnection *self)
+{
+    cps_link_remove(&self->turn);
+    if (self->framing.whole > 0 && cps_framing_take(&self->framing, &self->taken) < 0) {
+        connection_close(self); /* out of memory: its peer keeps what was not accepted */
+        return;
+    }
+    server->current = self;
+    connection_go_on(self);
+}
+
+bool
+cps_tcp_server_next(CpsTcpServer *server, CpsTcpMessage *message)
+{
+    while (!server->base.ending) {
+        CpsLink *link;
+
+        if (server->current != NULL) {
+            if (connection_next(server->current, message)) {
+                return true;
+            }
+            server_leave(server);
+        }
+        link = cps_list_first(&server->received);
+        if (link == NULL) {
+            break;
+        }
+        server_enter(server, CPS_CONTAINER(link, CpsTcpConnection, turn));
+    }
+    return false;
+}
+
+void
+cps_tcp_server_accept(CpsTcpServer *server)
+{
+    if (server->current != NULL) {
+        server->current->accepted++;
+    }
+}
+
+void
+cps_tcp_server_pause(CpsTcpServer *server)
+{
+    if (server->current != NULL) {
+        connection_catch_up(server->current);
+    }
+}
