@@ -33,7 +33,7 @@ cps_ring_free(CpsRing *ring)
 static inline int
 cps_ring_resize(CpsRing *ring, size_t capacity)
 {
-    void **slots = malloc(capacity * sizeof(*slots));
+    void **slots = calloc(capacity, sizeof(*slots));
 
     if (slots == NULL) {
         return -1;

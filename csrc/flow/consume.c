@@ -349,7 +349,8 @@ cps_actor_unfinished(CpsActor *self, bool give_up)
 bool
 cps_actor_at_rest(CpsActor *self)
 {
-    if (self->running > 0 || cps_actor_unfinished(self, false) > 0 || !cps_list_empty(&self->pending) || !cps_list_empty(&self->retries)) {
+    if (self->running > 0 || cps_actor_unfinished(self, false) > 0 || !cps_list_empty(&self->pending) ||
+        !cps_list_empty(&self->retries)) {
         return false;
     }
     for (CpsLink *link = cps_list_first(&self->inboxes); link != NULL; link = cps_list_after(&self->inboxes, link)) {

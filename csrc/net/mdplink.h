@@ -49,15 +49,15 @@ void cps_mdp_text(char *text, size_t size, CpsZmqMessage *message, size_t frame)
 CpsMdpLink *cps_mdp_link_new(CpsMdpPeer *peer, const char *name, const char *endpoint, bool fixed, int *code_p);
 
 /* Let go of it; no session of it remains. */
-void cps_mdp_link_free(CpsMdpLink *link);
+void cps_mdp_link_free(CpsMdpLink *self);
 
 /* Its time: attempts, heartbeats, reconnections. May free it. */
-void cps_mdp_link_tick(CpsMdpLink *link, uint64_t now);
+void cps_mdp_link_tick(CpsMdpLink *self, uint64_t now);
 
 /* Read what has come, as far as there is room. May free it. */
-void cps_mdp_link_read(CpsMdpLink *link);
+void cps_mdp_link_read(CpsMdpLink *self);
 
 /* Send it; it is empty then. Returns 0; EAGAIN: it takes nothing for now; or another errno. */
-int cps_mdp_link_send(CpsMdpLink *link, CpsZmqMessage *message);
+int cps_mdp_link_send(CpsMdpLink *self, CpsZmqMessage *message);
 
 #endif

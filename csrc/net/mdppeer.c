@@ -311,13 +311,14 @@ peer_ignore(CpsMdpPeer *peer)
 void
 cps_mdp_peer_close(CpsMdpPeer *peer)
 {
-    CpsLink *link;
+    CpsLink *link, *next;
     CpsMdpDelivery *delivery;
 
     peer->closing = true;
     peer->on_change = peer_ignore;
     cps_mdp_socket_close(&peer->subscriber, 0);
-    while ((link = cps_list_first(&peer->links)) != NULL) {
+    for (link = cps_list_first(&peer->links); link != NULL; link = next) {
+        next = cps_list_after(&peer->links, link);
         cps_mdp_link_free(CPS_CONTAINER(link, CpsMdpLink, link));
     }
     peer->stalled = false;

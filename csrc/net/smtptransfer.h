@@ -57,6 +57,6 @@ void cps_smtp_transfer_cancel(CpsSmtpTransfer *transfer);
 void cps_smtp_transfer_free(CpsSmtpTransfer *transfer);
 
 /* For a CpsCurlLoop: its on_done. */
-void cps_smtp_transfer_on_done(void *transfer, CURLcode code);
+void cps_smtp_transfer_on_done(void *context, CURLcode code);
 
 #endif

@@ -202,6 +202,16 @@ pack_integer(CpsPacker *packer, PyObject *value)
         return cps_pack_uint(packer, large);
     }
     PyErr_Clear();
+    if (overflow < 0) {
+        PyObject *magnitude = PyNumber_Invert(value); /* -1 - value */
+
+        large = magnitude == NULL ? 0 : PyLong_AsUnsignedLongLong(magnitude);
+        Py_XDECREF(magnitude);
+        if (!PyErr_Occurred()) {
+            return pack_negative(packer, large);
+        }
+        PyErr_Clear();
+    }
     return pack_big_integer(packer, value, overflow < 0);
 }
 

@@ -12,6 +12,21 @@ enum {
 
 /* ---- classes ---- */
 
+/* One of the classes of 1.1, which are written in Python. Borrowed from their module, or NULL without an exception. */
+static PyObject *
+old_class(CpsState *state, const char *name)
+{
+    PyObject *module = PyImport_ImportModule("compysition.errors");
+    PyObject *found = module == NULL ? NULL : PyObject_GetAttrString(module, name);
+    bool fits = found != NULL && PyExceptionClass_Check(found) &&
+                PyType_IsSubtype((PyTypeObject *)found, (PyTypeObject *)state->errors[CPS_EXCEPTION]);
+
+    PyErr_Clear();
+    Py_XDECREF(found);
+    Py_XDECREF(module);
+    return fits ? found : NULL;
+}
+
 /* `compysition.errors.name`. Borrowed, or NULL without an exception. */
 static PyObject *
 own_class(CpsState *state, const char *name)
@@ -24,7 +39,7 @@ own_class(CpsState *state, const char *name)
             return state->errors[i];
         }
     }
-    return NULL;
+    return old_class(state, name);
 }
 
 /* A built-in exception of that name. Borrowed, or NULL without an exception. */
