@@ -244,10 +244,13 @@ static int
 port_make(CpsZmqActor *self, CpsZmqPort *port)
 {
     CpsZmqSecurity security;
+    int type = zmq_ops(self)->type;
+    bool only_hears =
+        type == ZMQ_PULL || type == ZMQ_SUB; /* what SUB unsubscribes at its end is not worth waiting for */
     CpsZmqOptions options = {
-        .type = zmq_ops(self)->type,
+        .type = type,
         .high_water_mark = self->high_water_mark,
-        .linger_ms = (int)(self->linger * 1000),
+        .linger_ms = only_hears ? 0 : (int)(self->linger * 1000),
         .max_bytes = (int64_t)self->wire.limit,
         .security = cps_zmq_keys_security(&self->keys, &security) ? &security : NULL,
     };

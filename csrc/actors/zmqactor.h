@@ -40,7 +40,7 @@ struct CpsZmqActor {
     CpsZmqPort *socket; /* owned until closed; NULL */
     CpsReady ready;     /* the socket may have something, or take something */
     bool scheduled, end_asked, drained;
-    CpsJob *unsent; /* borrowed: the message that waits for room, and with it the consume of its event; or NULL */
+    CpsJob *unsent;    /* borrowed: the message that waits for room, and with it the consume of its event; or NULL */
     CpsBuffer scratch; /* the event that is being written */
     uint64_t sent, received, refused;
 

@@ -33,8 +33,7 @@ set_security(void *socket, const CpsZmqSecurity *security)
                    set_text(socket, ZMQ_CURVE_SECRETKEY, security->curve_secret) < 0 ||
                    set_text(socket, ZMQ_PLAIN_USERNAME, security->plain_user) < 0 ||
                    set_text(socket, ZMQ_PLAIN_PASSWORD, security->plain_password) < 0 ||
-                   set_text(socket, ZMQ_ZAP_DOMAIN, security->domain) < 0 ||
-                   (security->domain != NULL && set_int(socket, ZMQ_ZAP_ENFORCE_DOMAIN, 1) < 0) /* fail closed */
+                   set_text(socket, ZMQ_ZAP_DOMAIN, security->domain) < 0
                ? -1
                : 0;
 }
