@@ -780,16 +780,20 @@ cps_zmq_actor_traverse(PyObject *op, visitproc visit, void *arg)
     return cps_actor_traverse(op, visit, arg);
 }
 
-int
-cps_zmq_actor_clear(PyObject *op)
+static void
+zmq_clear_own(CpsZmqActor *self)
 {
-    CpsZmqActor *self = (CpsZmqActor *)op;
-
     cps_wire_clear(&self->wire);
     Py_CLEAR(self->mode);
     Py_CLEAR(self->transmission_protocol);
     Py_CLEAR(self->host);
     Py_CLEAR(self->socket_file);
+}
+
+int
+cps_zmq_actor_clear(PyObject *op)
+{
+    zmq_clear_own((CpsZmqActor *)op);
     return cps_actor_clear(op);
 }
 
@@ -805,7 +809,7 @@ cps_zmq_actor_dealloc(PyObject *op)
     Py_CLEAR(self->endpoint);
     cps_zmq_keys_clear(&self->keys);
     cps_buffer_free(&self->scratch);
-    cps_wire_clear(&self->wire);
+    zmq_clear_own(self);
     PyObject_GC_Track(op);
     cps_actor_dealloc(op);
 }

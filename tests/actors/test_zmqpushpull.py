@@ -252,7 +252,7 @@ def test_what_is_no_event_is_logged_and_counted(context, started):
     assert pull.events_refused == len(strange)
     lines = [line for line in logged(pull.lines) if line.startswith("Received invalid event")]
     assert len(lines) == len(strange)
-    with connected(context, zmq.PUSH, pull) as hostile:
+    with connected(context, zmq.PUSH, pull, LINGER=200) as hostile:
         hostile.send(bytes(20_000))  # libzmq ends the connection
         peer.send(event)
         assert take(pull.outbox, 1) == ["x"]
