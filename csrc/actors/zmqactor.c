@@ -187,6 +187,8 @@ raise_about_endpoint(const char *what, PyObject *endpoint, int code)
     return -1;
 }
 
+enum { BIND_TRIES = 50, BIND_PAUSE_MS = 5 };
+
 static int
 port_attach(CpsZmqActor *self, CpsZmqPort *port, PyObject *endpoint)
 {
@@ -199,6 +201,13 @@ port_attach(CpsZmqActor *self, CpsZmqPort *port, PyObject *endpoint)
     }
     if (zmq_binds(self)) {
         code = cps_zmq_socket_bind(&port->socket, text, bound, sizeof(bound));
+        /* libzmq closes in a thread of its own: what this actor had before its stop may still be open. */
+        for (int tries = 0; code == EADDRINUSE && self->endpoint != NULL && tries < BIND_TRIES; tries++) {
+            Py_BEGIN_ALLOW_THREADS
+            uv_sleep(BIND_PAUSE_MS);
+            Py_END_ALLOW_THREADS
+            code = cps_zmq_socket_bind(&port->socket, text, bound, sizeof(bound));
+        }
         if (code != 0) {
             return raise_about_endpoint("bind to", endpoint, code);
         }
@@ -235,10 +244,13 @@ static int
 port_make(CpsZmqActor *self, CpsZmqPort *port)
 {
     CpsZmqSecurity security;
+    int type = zmq_ops(self)->type;
+    bool only_hears =
+        type == ZMQ_PULL || type == ZMQ_SUB; /* what SUB unsubscribes at its end is not worth waiting for */
     CpsZmqOptions options = {
-        .type = zmq_ops(self)->type,
+        .type = type,
         .high_water_mark = self->high_water_mark,
-        .linger_ms = (int)(self->linger * 1000),
+        .linger_ms = only_hears ? 0 : (int)(self->linger * 1000),
         .max_bytes = (int64_t)self->wire.limit,
         .security = cps_zmq_keys_security(&self->keys, &security) ? &security : NULL,
     };
@@ -296,47 +308,75 @@ zmq_look_for_room(CpsZmqActor *self)
     bool full = self->socket == NULL || (cps_zmq_socket_events(&self->socket->socket) & ZMQ_POLLOUT) == 0;
     bool was_busy = self->base.busy;
 
-    self->base.busy = full || self->asking != NULL;
+    if (!full) {
+        cps_zmq_actor_send_unsent(self);
+    }
+    self->base.busy = full || self->asking != NULL || self->unsent != NULL;
     if (was_busy && !self->base.busy) {
         cps_actor_schedule(&self->base);
     }
 }
 
 int
-cps_zmq_actor_send(CpsZmqActor *self, PyObject *event, const char *before, size_t before_length)
+cps_zmq_actor_write(CpsZmqActor *self, PyObject *event, const char *before, size_t before_length,
+                    CpsZmqMessage *message)
 {
-    CpsZmqMessage message = {.count = 0};
     int code;
 
-    if (self->socket == NULL) {
-        cps_raise(self->base.state, CPS_SERVICE_UNAVAILABLE, "the ZeroMQ socket of '%S' is not open", self->base.name);
+    if (self->socket == NULL || self->socket->rt != cps_runtime_peek()) {
+        cps_raise(self->base.state, CPS_SERVICE_UNAVAILABLE, "the ZeroMQ socket of '%S' is not open in this thread",
+                  self->base.name);
         return -1;
     }
     self->scratch.length = 0;
     if (cps_wire_dump(self->base.state, &self->wire, event, &self->scratch) < 0) {
         return -1;
     }
-    code = before == NULL ? 0 : cps_zmq_add(&message, before, before_length);
+    code = before == NULL ? 0 : cps_zmq_add(message, before, before_length);
     if (code == 0) {
-        code = cps_zmq_add(&message, self->scratch.bytes, self->scratch.length);
+        code = cps_zmq_add(message, self->scratch.bytes, self->scratch.length);
     }
-    if (code == 0) {
-        code = cps_zmq_send(&self->socket->socket, &message);
-    }
-    cps_zmq_message_close(&message);
     if (code != 0) {
-        cps_raise(self->base.state, CPS_SERVICE_UNAVAILABLE, "Unable to send event over ZMQ: %s", zmq_strerror(code));
+        PyErr_NoMemory();
     }
-    else {
-        self->sent++;
-    }
+    return code == 0 ? 0 : -1;
+}
+
+int
+cps_zmq_actor_try(CpsZmqActor *self, CpsZmqMessage *message)
+{
+    int code = cps_zmq_send(&self->socket->socket, message);
+
     if (zmq_ops(self)->receive != NULL) {
         cps_zmq_actor_schedule(self); /* the call may have taken the sign that something has come */
     }
-    else {
-        zmq_look_for_room(self);
+    return code;
+}
+
+int
+cps_zmq_actor_sent(CpsZmqActor *self, int code)
+{
+    if (code != 0) {
+        cps_raise(self->base.state, CPS_SERVICE_UNAVAILABLE, "Unable to send event over ZMQ: %s", zmq_strerror(code));
+        return -1;
     }
-    return code == 0 ? 0 : -1;
+    self->sent++;
+    return 0;
+}
+
+int
+cps_zmq_actor_send(CpsZmqActor *self, PyObject *event, const char *before, size_t before_length)
+{
+    CpsZmqMessage message;
+    int result;
+
+    cps_zmq_message_init(&message);
+    result = cps_zmq_actor_write(self, event, before, before_length, &message);
+    if (result == 0) {
+        result = cps_zmq_actor_sent(self, cps_zmq_actor_try(self, &message));
+    }
+    cps_zmq_message_close(&message);
+    return result;
 }
 
 /* --- receiving ---------------------------------------------------------------------------------------------------------------------------- */
@@ -420,7 +460,8 @@ zmq_run(CpsReady *ready, CpsRuntime *rt)
     if (zmq_ops(self)->settle != NULL) {
         zmq_ops(self)->settle(self);
     }
-    if (self->end_asked) {
+    if (self->end_asked && !self->drained) {
+        self->drained = true; /* once: a peer may send faster than the flow ends */
         zmq_drain(self);
     }
     while (zmq_may_receive(self) && zmq_receive_one(self)) {
@@ -464,7 +505,8 @@ cps_zmq_actor_start(CpsActor *actor)
     if (self->socket != NULL && self->socket->rt->abandoned) {
         self->socket = NULL; /* of the process that this one was forked from */
     }
-    self->end_asked = false;
+    self->end_asked = self->drained = false;
+    self->base.busy = zmq_ops(self)->sends; /* until it is known that there is room */
     if (self->socket == NULL && zmq_open(self, actor->rt) < 0) {
         return -1;
     }
@@ -738,16 +780,20 @@ cps_zmq_actor_traverse(PyObject *op, visitproc visit, void *arg)
     return cps_actor_traverse(op, visit, arg);
 }
 
-int
-cps_zmq_actor_clear(PyObject *op)
+static void
+zmq_clear_own(CpsZmqActor *self)
 {
-    CpsZmqActor *self = (CpsZmqActor *)op;
-
     cps_wire_clear(&self->wire);
     Py_CLEAR(self->mode);
     Py_CLEAR(self->transmission_protocol);
     Py_CLEAR(self->host);
     Py_CLEAR(self->socket_file);
+}
+
+int
+cps_zmq_actor_clear(PyObject *op)
+{
+    zmq_clear_own((CpsZmqActor *)op);
     return cps_actor_clear(op);
 }
 
@@ -763,7 +809,7 @@ cps_zmq_actor_dealloc(PyObject *op)
     Py_CLEAR(self->endpoint);
     cps_zmq_keys_clear(&self->keys);
     cps_buffer_free(&self->scratch);
-    cps_wire_clear(&self->wire);
+    zmq_clear_own(self);
     PyObject_GC_Track(op);
     cps_actor_dealloc(op);
 }

@@ -39,7 +39,8 @@ struct CpsZmqActor {
     double timeout;     /* seconds, of kinds that wait for an answer */
     CpsZmqPort *socket; /* owned until closed; NULL */
     CpsReady ready;     /* the socket may have something, or take something */
-    bool scheduled, end_asked;
+    bool scheduled, end_asked, drained;
+    CpsJob *unsent;    /* borrowed: the message that waits for room, and with it the consume of its event; or NULL */
     CpsBuffer scratch; /* the event that is being written */
     uint64_t sent, received, refused;
 
@@ -87,6 +88,19 @@ void cps_zmq_actor_schedule(CpsZmqActor *self);
 /* Write the event, after a frame `before` unless that is NULL, and send it. The actor takes no more events while the socket has no room.
  * Returns 0, or -1 with an exception set. */
 int cps_zmq_actor_send(CpsZmqActor *self, PyObject *event, const char *before, size_t before_length);
+
+/* The same in its steps. Write it as frames of `message`, which the caller closes; send that: 0, EAGAIN or another errno, and it is as it was;
+ * count it, or raise what the errno says. */
+int cps_zmq_actor_write(CpsZmqActor *self, PyObject *event, const char *before, size_t before_length,
+                        CpsZmqMessage *message);
+int cps_zmq_actor_try(CpsZmqActor *self, CpsZmqMessage *message);
+int cps_zmq_actor_sent(CpsZmqActor *self, int code);
+
+/* A start_job for kinds whose socket may have no room: send the event, or keep its message until there is some. (zmqunsent.c) */
+int cps_zmq_actor_send_or_keep(CpsActor *actor, CpsConsume *consume);
+
+/* Send what was kept, if there is room. (zmqunsent.c) */
+void cps_zmq_actor_send_unsent(CpsZmqActor *self);
 
 /* The event of a frame. New, or NULL with an exception set. */
 PyObject *cps_zmq_actor_load(CpsZmqActor *self, CpsZmqMessage *message, size_t frame);

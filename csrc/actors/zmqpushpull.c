@@ -57,7 +57,11 @@ take_after_topic(CpsZmqActor *self, CpsZmqMessage *message)
 }
 
 static const CpsZmqActorOps push_ops = {
-    .actor = {.consume = send_alone, CPS_ZMQ_ACTOR_OPS, .may_end = true, .exports = true},
+    .actor = {.consume = send_alone,
+              .start_job = cps_zmq_actor_send_or_keep,
+              CPS_ZMQ_ACTOR_OPS,
+              .may_end = true,
+              .exports = true},
     .type = ZMQ_PUSH,
     .default_mode = "connect",
     .sends = true,
@@ -85,7 +89,12 @@ static const CpsZmqActorOps sub_ops = {
 };
 
 static const CpsZmqActorOps dealer_ops = {
-    .actor = {.consume = send_alone, CPS_ZMQ_ACTOR_OPS, .may_end = true, .exports = true, .sends_apart = true},
+    .actor = {.consume = send_alone,
+              .start_job = cps_zmq_actor_send_or_keep,
+              CPS_ZMQ_ACTOR_OPS,
+              .may_end = true,
+              .exports = true,
+              .sends_apart = true},
     .receive = take_event,
     .type = ZMQ_DEALER,
     .default_mode = "connect",

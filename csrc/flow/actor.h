@@ -17,7 +17,7 @@ typedef struct {
      * CPS_CONSUME_METHOD in its methods; a Python subclass that overrides consume is called instead. */
     int (*consume)(CpsActor *self, CpsInbox *inbox, PyObject *event);
     /* Optional. Called instead of consume for an event that comes from a queue: when the work is worth it, begins a job by
-     * cps_job_start (flow/job.h) and returns 1, else 0: consume is called. -1 with an exception set. */
+     * cps_job_start (flow/job.h) and returns 1 (also when it has done everything itself), else 0: consume is called. -1 with an exception set. */
     int (*start_job)(CpsActor *self, CpsConsume *consume);
     /* Optional, beside start_job: the event is one whose text must first be parsed as XML. Begins a job that parses `text` too, and then
      * replaces the event by `converted` (cps_consume_replace). Both are stolen. Returns 1, 0 when the event is to be converted as usual, or

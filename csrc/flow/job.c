@@ -109,7 +109,7 @@ job_run(CpsReady *ready, CpsRuntime *rt)
     if (job->ops->finish(job, self) < 0) {
         fate = cps_consume_failed(&job->consume, worker);
     }
-    cps_consume_end(&job->consume, false, fate);
+    cps_consume_end(&job->consume, fate == CPS_FATE_CONSUMED && self->ops->exports && !delivery->forwarded, fate);
     *delivery = (CpsDelivery){0};
     job_free(job);
     cps_actor_schedule(self);

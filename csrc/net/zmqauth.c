@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,18 +190,17 @@ start_handler(void *context)
     return 0;
 }
 
-void
-cps_zmq_auth_join(void)
+bool
+cps_zmq_auth_leave(pthread_t *handler)
 {
     bool runs;
 
     (void)pthread_mutex_lock(&lock);
     runs = thread_owner == getpid();
+    *handler = thread;
     thread_owner = 0;
     (void)pthread_mutex_unlock(&lock);
-    if (runs) {
-        (void)pthread_join(thread, NULL);
-    }
+    return runs;
 }
 
 /* ---- policies ---- */

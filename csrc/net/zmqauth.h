@@ -2,6 +2,7 @@
 #ifndef CPS_NET_ZMQAUTH_H
 #define CPS_NET_ZMQAUTH_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,7 +27,8 @@ const char *cps_zmq_policy_domain(const CpsZmqPolicy *policy);
 /* NULL is fine. Its sockets are closed before. */
 void cps_zmq_policy_free(CpsZmqPolicy *policy);
 
-/* The context has ended, and with it the handler. */
-void cps_zmq_auth_join(void);
+/* The context is going to end, and with it the handler: the next context gets one of its own. Returns whether *handler is to be joined once
+ * the context has ended. */
+bool cps_zmq_auth_leave(pthread_t *handler);
 
 #endif

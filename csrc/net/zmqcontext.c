@@ -3,7 +3,6 @@
 #include "net/zmqauth.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -38,16 +37,21 @@ void
 cps_zmq_context_release(void)
 {
     void *ended = NULL;
+    bool handled = false;
+    pthread_t handler;
 
     (void)pthread_mutex_lock(&lock);
     if (users > 0 && owner == getpid() && --users == 0) {
         ended = context;
         context = NULL;
+        handled = cps_zmq_auth_leave(&handler);
     }
     (void)pthread_mutex_unlock(&lock);
     if (ended != NULL) {
         while (zmq_ctx_term(ended) < 0 && zmq_errno() == EINTR) {
         }
-        cps_zmq_auth_join();
+    }
+    if (handled) {
+        (void)pthread_join(handler, NULL);
     }
 }

@@ -3,7 +3,6 @@
 #include "base/list.h"
 #include "net/zmqcontext.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -114,26 +113,18 @@ cps_zmq_socket_open(CpsZmqSocket *self, uv_loop_t *loop, const CpsZmqOptions *op
     return code;
 }
 
-/* A socket for both families shows IPv4 addresses in their IPv6 form, so one with such an address is for IPv4 alone. */
+/* "*" is both families, and an address is of its own; a socket for both shows IPv4 addresses in their IPv6 form. Names are looked up
+ * as IPv4: libzmq tries one address only, and peers that know nothing of IPv6 are not at the other. */
 static int
 set_family(void *socket, const char *endpoint)
 {
-    const char *host = strstr(endpoint, "://"), *colon = strrchr(endpoint, ':');
-    char text[INET_ADDRSTRLEN];
-    struct in_addr address;
-    size_t length;
+    static const char prefix[] = "tcp://";
+    const char *host = endpoint + sizeof(prefix) - 1, *port = strrchr(endpoint, ':');
 
-    if (host == NULL || colon <= host) {
-        return set_int(socket, ZMQ_IPV6, 1);
+    if (strncmp(endpoint, prefix, sizeof(prefix) - 1) != 0 || port < host) {
+        return 0;
     }
-    host += 3;
-    length = (size_t)(colon - host);
-    if (colon < host || length >= sizeof(text)) {
-        return set_int(socket, ZMQ_IPV6, 1);
-    }
-    memcpy(text, host, length);
-    text[length] = '\0';
-    return set_int(socket, ZMQ_IPV6, inet_pton(AF_INET, text, &address) != 1);
+    return set_int(socket, ZMQ_IPV6, *host == '*' || memchr(host, ':', (size_t)(port - host)) != NULL);
 }
 
 int
@@ -205,8 +196,7 @@ cps_zmq_receive(CpsZmqSocket *self, CpsZmqMessage *message)
 {
     zmq_msg_t *frame;
 
-    message->count = 0;
-    message->too_long = false;
+    cps_zmq_message_init(message);
     do {
         if (message->count == CPS_ZMQ_FRAMES) {
             discard_rest(self->socket, message);

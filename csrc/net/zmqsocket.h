@@ -65,6 +65,13 @@ typedef struct {
     bool too_long; /* there were more */
 } CpsZmqMessage;
 
+static inline void
+cps_zmq_message_init(CpsZmqMessage *message)
+{
+    message->count = 0;
+    message->too_long = false;
+}
+
 /* Receive one, which is to be closed. Returns 0, EAGAIN when there is none, or another errno. */
 int cps_zmq_receive(CpsZmqSocket *self, CpsZmqMessage *message);
 

@@ -1,6 +1,7 @@
 """Fixtures for tests of single actors."""
 
 import pytest
+import zmq
 
 
 @pytest.fixture
@@ -19,3 +20,18 @@ def modify(wrap):
         return wrapper.output
 
     return run
+
+
+@pytest.fixture
+def context():
+    """A context of pyzmq, for peers."""
+    sockets = []  # a peer that is collected before it is closed is worth a warning to pyzmq
+
+    class Context(zmq.Context):
+        def socket(self, *args, **kwargs):
+            sockets.append(super().socket(*args, **kwargs))
+            return sockets[-1]
+
+    context = Context()
+    yield context
+    context.destroy(linger=0)

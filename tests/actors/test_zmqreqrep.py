@@ -12,20 +12,6 @@ from tests.flows import Collect, Fail, Forward, Source, quiet_director
 from tests.waiting import wait_until
 
 
-@pytest.fixture
-def context():
-    sockets = []  # a peer that is collected before it is closed is worth a warning to pyzmq
-
-    class Context(zmq.Context):
-        def socket(self, *args, **kwargs):
-            sockets.append(super().socket(*args, **kwargs))
-            return sockets[-1]
-
-    context = Context()
-    yield context
-    context.destroy(linger=0)
-
-
 def heard(socket, receive):
     """What a peer in this thread receives, while the loop goes on."""
     wait_until(lambda: socket.poll(0), compysition.sleep)

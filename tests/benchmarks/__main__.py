@@ -47,6 +47,7 @@ MEASURES = {
     "http_client:requests": ("native",),
     "smtp_server:messages": ("native",),
     "smtp_server:sessions": ("native",),
+    "zmq_pushpull:throughput": ("native",),
     "soak:soak": ("native",),
     "soak:transforms": ("native",),
 }
