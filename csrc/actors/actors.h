@@ -103,6 +103,13 @@ cps_take_level(int *level, PyObject *value)
     return 0;
 }
 
+/* Whether the object is a str with that ASCII text. */
+static inline bool
+cps_text_is(PyObject *object, const char *ascii)
+{
+    return PyUnicode_Check(object) && PyUnicode_CompareWithASCIIString(object, ascii) == 0;
+}
+
 /* Store an argument (borrowed) in the field at `slot`. */
 static inline void
 cps_take_object(PyObject **slot, PyObject *value)

@@ -7,24 +7,13 @@
 
 #include <unistd.h>
 
-/* The three that run within uv_run. */
-static void
-port_note(CpsHttpPort *port)
-{
-    if (!port->noted) {
-        port->noted = true;
-        cps_complete(port->rt, &port->completion);
-    }
-}
-
+/* The two that run within uv_run. */
 static void
 port_on_change(CpsHttpServer *http)
 {
     CpsHttpPort *port = CPS_CONTAINER(http, CpsHttpPort, http);
 
-    if (port->actor != NULL) {
-        port_note(port);
-    }
+    cps_port_note(&port->port);
 }
 
 static void
@@ -32,24 +21,13 @@ port_on_closed(CpsHttpServer *http)
 {
     CpsHttpPort *port = CPS_CONTAINER(http, CpsHttpPort, http);
 
-    port->closed = true;
-    if (!port->noted) {
-        free(port);
-    }
+    cps_port_closed(&port->port);
 }
 
 static void
-port_done(CpsCompletion *completion, CpsRuntime *Py_UNUSED(rt))
+port_changed(void *actor)
 {
-    CpsHttpPort *port = CPS_CONTAINER(completion, CpsHttpPort, completion);
-
-    port->noted = false;
-    if (port->closed) {
-        free(port);
-    }
-    else if (port->actor != NULL) {
-        cps_httpserver_schedule(port->actor);
-    }
+    cps_httpserver_schedule(actor);
 }
 
 static CpsHttpPort *
@@ -62,8 +40,7 @@ port_new(CpsHTTPServer *self, CpsRuntime *rt)
         return NULL;
     }
     port->limits = self->limits;
-    port->completion.done = port_done;
-    port->rt = rt;
+    cps_port_init(&port->port, rt, port_changed);
     port->http.on_change = port_on_change;
     port->http.on_closed = port_on_closed;
     return port;
@@ -72,7 +49,7 @@ port_new(CpsHTTPServer *self, CpsRuntime *rt)
 void
 cps_httpport_close(CpsHttpPort *port)
 {
-    port->actor = NULL;
+    port->port.actor = NULL;
     cps_http_server_close(&port->http);
 }
 
@@ -101,7 +78,7 @@ listen_on(CpsHTTPServer *self, CpsRuntime *rt, CpsTlsContext *context)
         cps_raise_about_listening(&at, code);
         return -1;
     }
-    port->actor = self;
+    port->port.actor = self;
     self->listening = port;
     if (self->port == 0) {
         self->port = cps_listener_port(&port->http.base.listener);
@@ -146,15 +123,8 @@ cps_httpserver_share(CpsActor *actor)
     if (at.host == NULL) {
         return -1;
     }
-    if (strncmp(at.host, "unix:", 5) == 0) {
-        cps_raise(actor->state, CPS_SETUP_ERROR, "several processes cannot share the Unix socket of '%S'", actor->name);
-        return -1;
-    }
-    Py_BEGIN_ALLOW_THREADS
-    fd = cps_listener_reserve(&at, &port);
-    Py_END_ALLOW_THREADS
+    fd = cps_reserve_port(actor->state, actor->name, &at, &port);
     if (fd < 0) {
-        cps_raise_about_listening(&at, fd);
         return -1;
     }
     if (cps_tls_ticket_keys_make(&self->tickets) < 0) {

@@ -63,7 +63,7 @@ static void
 server_let_go(CpsHTTPServer *self)
 {
     cps_timer_cancel(&self->timer);
-    if (self->listening != NULL && !self->listening->rt->abandoned) {
+    if (self->listening != NULL && !self->listening->port.rt->abandoned) {
         cps_httpport_close(self->listening);
     }
     self->listening = NULL;

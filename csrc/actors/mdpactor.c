@@ -1,6 +1,7 @@
 #include "actors/mdpactor.h"
 
 #include "actors/serving.h"
+#include "loop/port.h"
 #include "loop/worker.h"
 #include "net/mdplink.h"
 #include "net/zmqcontext.h"
@@ -23,15 +24,10 @@ mdp_ops(const CpsMdpActor *self)
 /* --- the sockets ----------------------------------------------------------------------------------------------------------------------- */
 
 struct CpsMdpPort {
+    CpsPort port; /* first */
     CpsMdpPeer peer;
     CpsZmqSecurity security;
-    CpsCompletion completion; /* something has changed */
-    CpsReady end;             /* closes it in the loop's thread */
-    CpsRuntime *rt;           /* borrowed: it lives longer than its handles */
-    CpsMdpActor *actor;       /* borrowed; NULL once it does not want to hear more */
-    PyObject *texts;          /* owned tuple: what the options borrow from */
-    bool noted;               /* the completion is on its way */
-    bool closed;
+    PyObject *texts; /* owned tuple: what the options borrow from */
 };
 
 /* The two that run within uv_run. */
@@ -40,10 +36,7 @@ port_on_change(CpsMdpPeer *peer)
 {
     CpsMdpPort *port = CPS_CONTAINER(peer, CpsMdpPort, peer);
 
-    if (port->actor != NULL && !port->noted) {
-        port->noted = true;
-        cps_complete(port->rt, &port->completion);
-    }
+    cps_port_note(&port->port);
 }
 
 static void
@@ -51,39 +44,23 @@ port_on_closed(CpsMdpPeer *peer)
 {
     CpsMdpPort *port = CPS_CONTAINER(peer, CpsMdpPort, peer);
 
-    port->closed = true;
-    if (!port->noted) {
-        free(port);
-    }
+    cps_port_closed(&port->port);
 }
 
 static void
-port_done(CpsCompletion *completion, CpsRuntime *Py_UNUSED(rt))
+port_changed(void *actor)
 {
-    CpsMdpPort *port = CPS_CONTAINER(completion, CpsMdpPort, completion);
-
-    port->noted = false;
-    if (port->closed) {
-        free(port);
-    }
-    else if (port->actor != NULL) {
-        cps_mdp_actor_schedule(port->actor);
-    }
+    cps_mdp_actor_schedule(actor);
 }
 
 /* In the loop's thread. */
 static void
-port_close(CpsMdpPort *port)
+port_close(CpsPort *base)
 {
+    CpsMdpPort *port = (CpsMdpPort *)base;
+
     Py_CLEAR(port->texts); /* from here on nothing uses them */
     cps_mdp_peer_close(&port->peer);
-}
-
-static void
-port_end_run(CpsReady *ready, CpsRuntime *rt)
-{
-    port_close(CPS_CONTAINER(ready, CpsMdpPort, end));
-    cps_runtime_release(rt);
 }
 
 /* Close the actor's sockets, from any thread. What a fork's child has is its parent's. */
@@ -96,17 +73,7 @@ mdp_let_go(CpsMdpActor *self)
     if (port == NULL) {
         return;
     }
-    port->actor = NULL;
-    if (port->rt->abandoned) {
-        return;
-    }
-    if (port->rt == cps_runtime_peek()) {
-        port_close(port);
-        return;
-    }
-    port->end.run = port_end_run;
-    cps_runtime_hold(port->rt);
-    cps_ready_push(port->rt, &port->end);
+    cps_port_end(&port->port);
 }
 
 CpsMdpPeer *
@@ -198,12 +165,12 @@ mdp_open(CpsMdpActor *self)
     }
     port->peer.on_change = port_on_change;
     port->peer.on_closed = port_on_closed;
-    port->completion.done = port_done;
-    port->rt = self->base.rt;
-    port->actor = self;
+    cps_port_init(&port->port, self->base.rt, port_changed);
+    port->port.close = port_close;
+    port->port.actor = self;
     port_fill_options(self, port);
     self->port = port;
-    if (mdp_connect(self, &port->peer, port->rt) < 0) {
+    if (mdp_connect(self, &port->peer, port->port.rt) < 0) {
         mdp_let_go(self);
         return -1;
     }
@@ -283,7 +250,7 @@ cps_mdp_actor_start(CpsActor *actor)
 {
     CpsMdpActor *self = mdp_of(actor);
 
-    if (self->port != NULL && self->port->rt->abandoned) {
+    if (self->port != NULL && self->port->port.rt->abandoned) {
         self->port = NULL; /* of the process that this one was forked from */
     }
     self->end_asked = false;

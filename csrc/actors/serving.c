@@ -213,3 +213,22 @@ cps_raise_about_listening(const CpsListenAt *at, int code)
     snprintf(what, sizeof(what), "listen on %s:%d", at->host, at->port);
     cps_raise_uv(what, code);
 }
+
+int
+cps_reserve_port(CpsState *state, PyObject *actor_name, const CpsListenAt *at, int *port)
+{
+    int fd;
+
+    if (strncmp(at->host, "unix:", 5) == 0) {
+        cps_raise(state, CPS_SETUP_ERROR, "several processes cannot share the Unix socket of '%S'", actor_name);
+        return -1;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    fd = cps_listener_reserve(at, port);
+    Py_END_ALLOW_THREADS
+    if (fd < 0) {
+        cps_raise_about_listening(at, fd);
+        return -1;
+    }
+    return fd;
+}

@@ -39,6 +39,10 @@ int cps_verify_clients(CpsState *state, CpsTlsContext *context, PyObject *cafile
  * with an exception set (ActorInitFailure). */
 CpsTlsContext *cps_make_client_tls(CpsState *state, PyObject *cafile, PyObject *certfile, PyObject *keyfile);
 
+/* Hold the port of `at` for several processes that will share it: *port is the real one. Returns a descriptor, to be closed when they
+ * have ended; or -1 with an exception set (SetupError: the actor of that name listens on a Unix socket). */
+int cps_reserve_port(CpsState *state, PyObject *actor_name, const CpsListenAt *at, int *port);
+
 /* Set OSError for a libuv code of cps_listener_open. */
 void cps_raise_about_listening(const CpsListenAt *at, int code);
 

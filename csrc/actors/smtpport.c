@@ -10,10 +10,7 @@ port_on_change(CpsSmtpServer *smtp)
 {
     CpsSmtpPort *port = CPS_CONTAINER(smtp, CpsSmtpPort, smtp);
 
-    if (port->actor != NULL && !port->noted) {
-        port->noted = true;
-        cps_complete(port->rt, &port->completion);
-    }
+    cps_port_note(&port->port);
 }
 
 static void
@@ -21,24 +18,13 @@ port_on_closed(CpsSmtpServer *smtp)
 {
     CpsSmtpPort *port = CPS_CONTAINER(smtp, CpsSmtpPort, smtp);
 
-    port->closed = true;
-    if (!port->noted) {
-        free(port);
-    }
+    cps_port_closed(&port->port);
 }
 
 static void
-port_done(CpsCompletion *completion, CpsRuntime *Py_UNUSED(rt))
+port_changed(void *actor)
 {
-    CpsSmtpPort *port = CPS_CONTAINER(completion, CpsSmtpPort, completion);
-
-    port->noted = false;
-    if (port->closed) {
-        free(port);
-    }
-    else if (port->actor != NULL) {
-        cps_smtpin_schedule(port->actor);
-    }
+    cps_smtpin_schedule(actor);
 }
 
 /* Takes the context. New, or NULL with an exception set. */
@@ -53,8 +39,7 @@ port_open(CpsSMTPIn *self, CpsRuntime *rt, const CpsListenAt *at, CpsTlsContext 
         return (CpsSmtpPort *)PyErr_NoMemory();
     }
     port->limits = self->limits;
-    port->completion.done = port_done;
-    port->rt = rt;
+    cps_port_init(&port->port, rt, port_changed);
     snprintf(port->name, sizeof(port->name), "%s", name);
     port->smtp.limits = &port->limits;
     port->smtp.name = port->name;
@@ -68,7 +53,7 @@ port_open(CpsSMTPIn *self, CpsRuntime *rt, const CpsListenAt *at, CpsTlsContext 
         cps_raise_about_listening(at, code);
         return NULL;
     }
-    port->actor = self;
+    port->port.actor = self;
     return port;
 }
 
@@ -80,8 +65,8 @@ cps_smtpin_let_go(CpsSMTPIn *self)
     while ((link = cps_list_pop(&self->listening)) != NULL) {
         CpsSmtpPort *port = cps_smtp_port_of(link);
 
-        port->actor = NULL;
-        if (!port->rt->abandoned) {
+        port->port.actor = NULL;
+        if (!port->port.rt->abandoned) {
             cps_smtp_server_close(&port->smtp);
         }
     }
@@ -153,23 +138,16 @@ cps_smtpin_share(CpsActor *actor)
     if (at.host == NULL) {
         return -1;
     }
-    if (strncmp(at.host, "unix:", 5) == 0) {
-        cps_raise(actor->state, CPS_SETUP_ERROR, "several processes cannot share the Unix socket of '%S'", actor->name);
-        return -1;
-    }
     for (int i = 0; i < self->port_count; i++) {
-        int fd;
+        int fd, port;
 
         at.port = self->ports[i];
         cps_smtpin_unreserve(self, i);
-        Py_BEGIN_ALLOW_THREADS
-        fd = cps_listener_reserve(&at, &self->ports[i]);
-        Py_END_ALLOW_THREADS
+        fd = cps_reserve_port(actor->state, actor->name, &at, &port);
         if (fd < 0) {
-            self->ports[i] = at.port;
-            cps_raise_about_listening(&at, fd);
             return -1;
         }
+        self->ports[i] = port;
         self->reserved[i] = fd;
     }
     self->share_port = true;

@@ -3,17 +3,14 @@
 #define CPS_ACTORS_SMTPPORT_H
 
 #include "actors/smtpin.h"
+#include "loop/port.h"
 
 typedef struct {
+    CpsPort port; /* first */
     CpsSmtpServer smtp;
     CpsSmtpServerLimits limits;
-    CpsLink link;             /* in CpsSMTPIn.listening */
-    CpsCompletion completion; /* there is something for the actor to look at */
-    CpsRuntime *rt;           /* borrowed: it lives longer than its handles */
-    CpsSMTPIn *actor;         /* borrowed; NULL once it does not want to hear more */
-    int index;                /* in CpsSMTPIn.ports */
-    bool noted;               /* the completion is on its way */
-    bool closed;
+    CpsLink link; /* in CpsSMTPIn.listening */
+    int index;    /* in CpsSMTPIn.ports */
     char name[256];
 } CpsSmtpPort;
 

@@ -3,6 +3,7 @@
 #define CPS_ACTORS_TCPIN_H
 
 #include "actors/actors.h"
+#include "loop/port.h"
 #include "net/tcpserver.h"
 #include "wire/wire.h"
 
@@ -10,13 +11,9 @@ typedef struct CpsTCPIn CpsTCPIn;
 
 /* The listening part, which lives until libuv has closed its handles. */
 typedef struct {
+    CpsPort port; /* first */
     CpsTcpServer tcp;
     CpsTcpServerLimits limits;
-    CpsCompletion completion; /* there is something for the actor to look at */
-    CpsRuntime *rt;           /* borrowed: it lives longer than its handles */
-    CpsTCPIn *actor;          /* borrowed; NULL once it does not want to hear more */
-    bool noted;               /* the completion is on its way */
-    bool closed;
 } CpsTcpPort;
 
 struct CpsTCPIn {

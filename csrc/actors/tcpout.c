@@ -3,6 +3,7 @@
 #include "actors/serving.h"
 #include "base/ring.h"
 #include "event/event.h"
+#include "loop/port.h"
 #include "net/tcpclient.h"
 #include "wire/wire.h"
 
@@ -10,13 +11,9 @@ typedef struct CpsTCPOut CpsTCPOut;
 
 /* The sending part, which lives until libuv has closed its handles. */
 typedef struct {
+    CpsPort port; /* first */
     CpsTcpClient client;
     CpsTcpClientConfig config;
-    CpsCompletion completion; /* there is something for the actor to look at */
-    CpsRuntime *rt;           /* borrowed: it lives longer than its handles */
-    CpsTCPOut *actor;         /* borrowed; NULL once it does not want to hear more */
-    bool noted;               /* the completion is on its way */
-    bool closed;
     char host[256], tls_name[256];
 } Sender;
 
@@ -52,10 +49,7 @@ sender_on_change(CpsTcpClient *client)
 {
     Sender *sender = CPS_CONTAINER(client, Sender, client);
 
-    if (sender->actor != NULL && !sender->noted) {
-        sender->noted = true;
-        cps_complete(sender->rt, &sender->completion);
-    }
+    cps_port_note(&sender->port);
 }
 
 static void
@@ -63,26 +57,18 @@ sender_on_closed(CpsTcpClient *client)
 {
     Sender *sender = CPS_CONTAINER(client, Sender, client);
 
-    sender->closed = true;
-    if (!sender->noted) {
-        free(sender);
-    }
+    cps_port_closed(&sender->port);
 }
 
 static void
-sender_done(CpsCompletion *completion, CpsRuntime *rt)
+sender_changed(void *context)
 {
-    Sender *sender = CPS_CONTAINER(completion, Sender, completion);
-    CpsTCPOut *actor = sender->actor;
+    CpsTCPOut *actor = context;
 
-    sender->noted = false;
-    if (sender->closed) {
-        free(sender);
-    }
-    else if (actor != NULL && !actor->scheduled) {
+    if (!actor->scheduled) {
         actor->scheduled = true;
         actor->base.running++; /* a stop waits for it */
-        cps_ready_push(rt, &actor->ready);
+        cps_ready_push(actor->sender->port.rt, &actor->ready);
     }
 }
 
@@ -138,9 +124,8 @@ sender_open(CpsTCPOut *self)
         free(sender);
         return NULL;
     }
-    sender->completion.done = sender_done;
-    sender->rt = rt;
-    sender->actor = self;
+    cps_port_init(&sender->port, rt, sender_changed);
+    sender->port.actor = self;
     sender->client.on_change = sender_on_change;
     sender->client.on_closed = sender_on_closed;
     cps_tcp_client_open(&sender->client, &rt->loop, &sender->config, tls);
@@ -155,8 +140,8 @@ tcpout_let_go(CpsTCPOut *self)
 
     if (sender != NULL) {
         self->sender = NULL;
-        sender->actor = NULL;
-        if (!sender->rt->abandoned) {
+        sender->port.actor = NULL;
+        if (!sender->port.rt->abandoned) {
             cps_tcp_client_close(&sender->client);
         }
     }
@@ -237,7 +222,7 @@ tcpout_unfinished(CpsActor *actor, bool give_up)
     if (!give_up || count == 0) {
         return count;
     }
-    if (self->sender != NULL && !self->sender->rt->abandoned) {
+    if (self->sender != NULL && !self->sender->port.rt->abandoned) {
         cps_log(actor->logger, CPS_LOG_WARNING, NULL, "%zd events were not acknowledged by %S:%d", count, self->host,
                 self->port);
         cps_tcp_client_forget(&self->sender->client);

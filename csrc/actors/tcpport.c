@@ -9,10 +9,7 @@ port_on_change(CpsTcpServer *tcp)
 {
     CpsTcpPort *port = CPS_CONTAINER(tcp, CpsTcpPort, tcp);
 
-    if (port->actor != NULL && !port->noted) {
-        port->noted = true;
-        cps_complete(port->rt, &port->completion);
-    }
+    cps_port_note(&port->port);
 }
 
 static void
@@ -20,24 +17,13 @@ port_on_closed(CpsTcpServer *tcp)
 {
     CpsTcpPort *port = CPS_CONTAINER(tcp, CpsTcpPort, tcp);
 
-    port->closed = true;
-    if (!port->noted) {
-        free(port);
-    }
+    cps_port_closed(&port->port);
 }
 
 static void
-port_done(CpsCompletion *completion, CpsRuntime *Py_UNUSED(rt))
+port_changed(void *actor)
 {
-    CpsTcpPort *port = CPS_CONTAINER(completion, CpsTcpPort, completion);
-
-    port->noted = false;
-    if (port->closed) {
-        free(port);
-    }
-    else if (port->actor != NULL) {
-        cps_tcpin_schedule(port->actor);
-    }
+    cps_tcpin_schedule(actor);
 }
 
 /* Takes the context. Returns 0, or -1 with an exception set. */
@@ -58,8 +44,7 @@ port_open(CpsTCPIn *self, CpsRuntime *rt, CpsTlsContext *tls)
     }
     at.share_port = self->share_port;
     port->limits = self->limits;
-    port->completion.done = port_done;
-    port->rt = rt;
+    cps_port_init(&port->port, rt, port_changed);
     port->tcp.limits = &port->limits;
     port->tcp.on_change = port_on_change;
     port->tcp.on_closed = port_on_closed;
@@ -70,7 +55,7 @@ port_open(CpsTCPIn *self, CpsRuntime *rt, CpsTlsContext *tls)
         cps_raise_about_listening(&at, code);
         return -1;
     }
-    port->actor = self;
+    port->port.actor = self;
     self->listening = port;
     return 0;
 }
@@ -99,8 +84,8 @@ cps_tcpin_let_go(CpsTCPIn *self)
 
     if (port != NULL) {
         self->listening = NULL;
-        port->actor = NULL;
-        if (!port->rt->abandoned) {
+        port->port.actor = NULL;
+        if (!port->port.rt->abandoned) {
             cps_server_close(&port->tcp.base);
         }
     }
@@ -125,16 +110,9 @@ cps_tcpin_share(CpsActor *actor)
     if (at.host == NULL) {
         return -1;
     }
-    if (strncmp(at.host, "unix:", 5) == 0) {
-        cps_raise(actor->state, CPS_SETUP_ERROR, "several processes cannot share the Unix socket of '%S'", actor->name);
-        return -1;
-    }
     cps_tcpin_unreserve(self);
-    Py_BEGIN_ALLOW_THREADS
-    fd = cps_listener_reserve(&at, &port);
-    Py_END_ALLOW_THREADS
+    fd = cps_reserve_port(actor->state, actor->name, &at, &port);
     if (fd < 0) {
-        cps_raise_about_listening(&at, fd);
         return -1;
     }
     self->reserved = fd;

@@ -1,5 +1,6 @@
 #include "actors/zmqactor.h"
 
+#include "loop/port.h"
 #include "loop/worker.h"
 #include "net/zmqcontext.h"
 
@@ -20,13 +21,8 @@ zmq_ops(const CpsZmqActor *self)
 /* --- the socket ----------------------------------------------------------------------------------------------------------------------- */
 
 struct CpsZmqPort {
+    CpsPort port; /* first */
     CpsZmqSocket socket;
-    CpsCompletion completion; /* something may have changed */
-    CpsReady end;             /* closes it in the loop's thread */
-    CpsRuntime *rt;           /* borrowed: it lives longer than its handles */
-    CpsZmqActor *actor;       /* borrowed; NULL once it does not want to hear more */
-    bool noted;               /* the completion is on its way */
-    bool closed;
 };
 
 /* The two that run within uv_run. */
@@ -36,9 +32,8 @@ port_on_event(CpsZmqSocket *socket)
     CpsZmqPort *port = CPS_CONTAINER(socket, CpsZmqPort, socket);
 
     /* Asked here, too: otherwise the descriptor stays readable, and libuv goes on calling. */
-    if (port->actor != NULL && cps_zmq_socket_events(socket) != 0 && !port->noted) {
-        port->noted = true;
-        cps_complete(port->rt, &port->completion);
+    if (port->port.actor != NULL && cps_zmq_socket_events(socket) != 0) {
+        cps_port_note(&port->port);
     }
 }
 
@@ -47,41 +42,25 @@ port_on_closed(CpsZmqSocket *socket)
 {
     CpsZmqPort *port = CPS_CONTAINER(socket, CpsZmqPort, socket);
 
-    port->closed = true;
-    if (!port->noted) {
-        free(port);
-    }
+    cps_port_closed(&port->port);
 }
 
 static void
-port_done(CpsCompletion *completion, CpsRuntime *Py_UNUSED(rt))
+port_changed(void *actor)
 {
-    CpsZmqPort *port = CPS_CONTAINER(completion, CpsZmqPort, completion);
-
-    port->noted = false;
-    if (port->closed) {
-        free(port);
-    }
-    else if (port->actor != NULL) {
-        cps_zmq_actor_schedule(port->actor);
-    }
+    cps_zmq_actor_schedule(actor);
 }
 
 /* In the loop's thread. The context may wait for what lingers. */
 static void
-port_close(CpsZmqPort *port)
+port_close(CpsPort *base)
 {
+    CpsZmqPort *port = (CpsZmqPort *)base;
+
     cps_zmq_socket_close(&port->socket);
     Py_BEGIN_ALLOW_THREADS
     cps_zmq_context_release();
     Py_END_ALLOW_THREADS
-}
-
-static void
-port_end_run(CpsReady *ready, CpsRuntime *rt)
-{
-    port_close(CPS_CONTAINER(ready, CpsZmqPort, end));
-    cps_runtime_release(rt);
 }
 
 /* Close the actor's socket, from any thread. What a fork's child has is its parent's. */
@@ -97,43 +76,27 @@ zmq_let_go(CpsZmqActor *self)
     if (port == NULL) {
         return;
     }
-    port->actor = NULL;
-    if (port->rt->abandoned) {
-        return;
-    }
-    if (port->rt == cps_runtime_peek()) {
-        port_close(port);
-        return;
-    }
-    port->end.run = port_end_run;
-    cps_runtime_hold(port->rt);
-    cps_ready_push(port->rt, &port->end);
+    cps_port_end(&port->port);
 }
 
 /* --- endpoints --------------------------------------------------------------------------------------------------------------------------- */
 
 static bool
-text_is(PyObject *text, const char *expected)
-{
-    return PyUnicode_Check(text) && PyUnicode_CompareWithASCIIString(text, expected) == 0;
-}
-
-static bool
 zmq_binds(const CpsZmqActor *self)
 {
-    return text_is(cps_field(self->mode), "bind");
+    return cps_text_is(cps_field(self->mode), "bind");
 }
 
 static bool
 zmq_connects(const CpsZmqActor *self)
 {
-    return text_is(cps_field(self->mode), "connect");
+    return cps_text_is(cps_field(self->mode), "connect");
 }
 
 static bool
 is_tcp(const CpsZmqActor *self)
 {
-    return text_is(cps_field(self->transmission_protocol), "tcp");
+    return cps_text_is(cps_field(self->transmission_protocol), "tcp");
 }
 
 /* Where no host was given, a bound socket listens on all interfaces, and one that connects goes to this machine. New, or NULL. */
@@ -258,7 +221,7 @@ port_make(CpsZmqActor *self, CpsZmqPort *port)
     int code = context == NULL ? ENOMEM : cps_zmq_keys_use(&self->keys, context);
 
     if (code == 0) {
-        code = cps_zmq_socket_open(&port->socket, &port->rt->loop, &options);
+        code = cps_zmq_socket_open(&port->socket, &port->port.rt->loop, &options);
     }
     if (context != NULL) {
         cps_zmq_context_release(); /* the socket holds it, too */
@@ -280,8 +243,8 @@ zmq_open(CpsZmqActor *self, CpsRuntime *rt)
     }
     port->socket.on_event = port_on_event;
     port->socket.on_closed = port_on_closed;
-    port->completion.done = port_done;
-    port->rt = rt;
+    cps_port_init(&port->port, rt, port_changed);
+    port->port.close = port_close;
     code = port_make(self, port);
     if (code != 0) {
         free(port);
@@ -290,7 +253,7 @@ zmq_open(CpsZmqActor *self, CpsRuntime *rt)
     else {
         self->socket = port;
         result = port_subscribe(self, port) < 0 ? -1 : port_attach(self, port, endpoint);
-        port->actor = self;
+        port->port.actor = self;
         if (result < 0) {
             zmq_let_go(self);
         }
@@ -323,7 +286,7 @@ cps_zmq_actor_write(CpsZmqActor *self, PyObject *event, const char *before, size
 {
     int code;
 
-    if (self->socket == NULL || self->socket->rt != cps_runtime_peek()) {
+    if (self->socket == NULL || self->socket->port.rt != cps_runtime_peek()) {
         cps_raise(self->base.state, CPS_SERVICE_UNAVAILABLE, "the ZeroMQ socket of '%S' is not open in this thread",
                   self->base.name);
         return -1;
@@ -502,7 +465,7 @@ cps_zmq_actor_start(CpsActor *actor)
 {
     CpsZmqActor *self = zmq_of(actor);
 
-    if (self->socket != NULL && self->socket->rt->abandoned) {
+    if (self->socket != NULL && self->socket->port.rt->abandoned) {
         self->socket = NULL; /* of the process that this one was forked from */
     }
     self->end_asked = self->drained = false;
@@ -564,202 +527,16 @@ cps_zmq_actor_share(CpsActor *actor)
     return 0;
 }
 
-/* --- arguments ------------------------------------------------------------------------------------------------------------------------------ */
-
-enum { NAME, MODE, PORT, PROTOCOL, SOCKET_FILE, HOST, POSITIONAL };
-enum { DEFAULT_PORT = 9000, DEFAULT_HIGH_WATER_MARK = 1000, PORT_LIMIT = 65535 };
-
-/* Keywords without a place among the positional arguments. Borrowed; NULL when not given. */
-typedef struct {
-    PyObject *high_water_mark, *linger, *timeout, *topics, *listen;
-    CpsWireArgs wire;
-    CpsZmqSecurityArgs security;
-} Keywords;
-
-static const char *const names[] = {
-    "name",
-    "mode",
-    "port",
-    "transmission_protocol",
-    "socket_file",
-    "host",
-    "high_water_mark",
-    "linger",
-    "timeout",
-    "topics",
-    "listen",
-    CPS_WIRE_ARGUMENTS,
-    CPS_ZMQ_SECURITY_ARGUMENTS,
-};
-
-/* A port as a number or its digits. Returns 0, or -1 with an exception set. */
-static int
-take_port(CpsZmqActor *self, PyObject *value)
-{
-    PyObject *number = value == NULL ? PyLong_FromLong(DEFAULT_PORT) : PyNumber_Long(value);
-    Py_ssize_t port = number == NULL ? -1 : PyLong_AsSsize_t(number);
-
-    Py_XDECREF(number);
-    if (port == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (port < 0 || port > PORT_LIMIT) {
-        PyErr_Format(PyExc_ValueError, "port must be 0 to 65535, not %zd", port);
-        return -1;
-    }
-    self->port = (int)port;
-    return 0;
-}
-
-static int
-take_seconds(double *seconds, const char *name, PyObject *value)
-{
-    double number;
-
-    if (value == NULL) {
-        return 0;
-    }
-    number = PyFloat_AsDouble(value);
-    if (number == -1.0 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (!(number >= 0 && number <= 1000000)) {
-        PyErr_Format(PyExc_ValueError, "%s must be 0 to 1000000 seconds, not %R", name, value);
-        return -1;
-    }
-    *seconds = number;
-    return 0;
-}
-
-/* A tuple of bytes from a str or bytes, or a sequence of them. New, or NULL with an exception set. */
-static PyObject *
-read_topics(PyObject *given)
-{
-    bool single = given == NULL || PyUnicode_Check(given) || PyBytes_Check(given);
-    PyObject *list = given == NULL ? Py_BuildValue("[y]", "")
-                     : single      ? Py_BuildValue("[O]", given)
-                                   : PySequence_List(given);
-
-    for (Py_ssize_t i = 0; list != NULL && i < PyList_GET_SIZE(list); i++) {
-        PyObject *item = PyList_GET_ITEM(list, i);
-        PyObject *topic = PyUnicode_Check(item) ? PyUnicode_AsUTF8String(item) : PyBytes_FromObject(item);
-
-        if (topic == NULL || PyList_SetItem(list, i, topic) < 0) {
-            Py_CLEAR(list);
-        }
-    }
-    if (list != NULL) {
-        Py_SETREF(list, PyList_AsTuple(list));
-    }
-    return list;
-}
-
-static int
-check_protocol(CpsZmqActor *self)
-{
-    static const char *const protocols[] = {"tcp", "ipc", "inproc"};
-
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(protocols); i++) {
-        if (text_is(self->transmission_protocol, protocols[i])) {
-            if (i > 0 && !PyUnicode_Check(self->socket_file)) {
-                PyErr_Format(PyExc_ValueError, "transmission_protocol '%s' needs a socket_file", protocols[i]);
-                return -1;
-            }
-            return 0;
-        }
-    }
-    PyErr_SetString(PyExc_ValueError, "Transmission protocol must be in ['tcp', 'ipc', 'inproc']");
-    return -1;
-}
-
-static int
-take_endpoint(CpsZmqActor *self, PyObject *const *values)
-{
-    PyObject *mode = values[MODE] == NULL ? PyUnicode_FromString(zmq_ops(self)->default_mode) : Py_NewRef(values[MODE]);
-    PyObject *protocol = values[PROTOCOL] == NULL ? PyUnicode_FromString("tcp") : Py_NewRef(values[PROTOCOL]);
-
-    if (mode == NULL || protocol == NULL) {
-        Py_XDECREF(mode);
-        Py_XDECREF(protocol);
-        return -1;
-    }
-    Py_XSETREF(self->mode, mode);
-    Py_XSETREF(self->transmission_protocol, protocol);
-    cps_take_object(&self->socket_file, values[SOCKET_FILE] == NULL ? Py_None : values[SOCKET_FILE]);
-    cps_take_object(&self->host, values[HOST] == NULL ? Py_None : values[HOST]);
-    return take_port(self, values[PORT]) < 0 ? -1 : check_protocol(self);
-}
-
-/* Arguments that only some kinds have. Returns 0, or -1 with TypeError set. */
-static int
-check_kind(const CpsZmqActor *self, const char *function, const Keywords *given)
-{
-    int type = zmq_ops(self)->type;
-    const char *name = given->topics != NULL && type != ZMQ_SUB                       ? "topics"
-                       : given->timeout != NULL && type != ZMQ_REQ && type != ZMQ_REP ? "timeout"
-                                                                                      : NULL;
-
-    if (name != NULL) {
-        PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%s'", function, name);
-        return -1;
-    }
-    return 0;
-}
-
-static int
-take_keywords(CpsZmqActor *self, const Keywords *given)
-{
-    Py_ssize_t mark = DEFAULT_HIGH_WATER_MARK;
-
-    if (cps_take_size(&mark, given->high_water_mark) < 0 || take_seconds(&self->linger, "linger", given->linger) < 0 ||
-        take_seconds(&self->timeout, "timeout", given->timeout) < 0) {
-        return -1;
-    }
-    if (mark < 1 || mark > INT_MAX) {
-        PyErr_Format(PyExc_ValueError, "high_water_mark must be positive, not %zd", mark);
-        return -1;
-    }
-    self->high_water_mark = (int)mark;
-    if (zmq_ops(self)->type == ZMQ_SUB) {
-        Py_XSETREF(self->topics, read_topics(given->topics));
-        if (self->topics == NULL) {
-            return -1;
-        }
-    }
-    return cps_wire_configure(self->base.state, &self->wire, &given->wire) < 0
-               ? -1
-               : cps_zmq_keys_configure(&self->keys, &given->security);
-}
-
 int
 cps_zmq_actor_init(PyObject *op, const CpsZmqActorOps *ops, const char *function, PyObject *args, PyObject *kwargs)
 {
     CpsZmqActor *self = (CpsZmqActor *)op;
-    PyObject *values[Py_ARRAY_LENGTH(names)], *rest_args, *rest_kwargs;
-    Keywords keywords;
-    int status;
+    int status = cps_zmq_actor_take_arguments(self, ops, function, args, kwargs);
 
-    _Static_assert(sizeof(keywords) == (Py_ARRAY_LENGTH(names) - POSITIONAL) * sizeof(void *),
-                   "Keywords has the order of names");
-    if (cps_bind(function, args, kwargs, names, Py_ARRAY_LENGTH(names), 1, values, &rest_args, &rest_kwargs) < 0) {
-        return -1;
-    }
-    memcpy(&keywords, values + POSITIONAL, sizeof(keywords));
-    status = cps_actor_init(&self->base, &ops->actor, rest_args, rest_kwargs);
     self->ready.run = zmq_run;
     self->ready.again = zmq_again;
-    self->linger = 2;
-    self->timeout = 30;
     self->base.busy = ops->sends;
-    if (status == 0) {
-        status = check_kind(self, function, &keywords) < 0 || take_endpoint(self, values) < 0 ||
-                         take_keywords(self, &keywords) < 0
-                     ? -1
-                     : cps_actor_set_shape(&self->base, "cloud");
-    }
-    Py_DECREF(rest_args);
-    Py_XDECREF(rest_kwargs);
-    return status;
+    return status < 0 ? -1 : cps_actor_set_shape(&self->base, "cloud");
 }
 
 /* --- the type -------------------------------------------------------------------------------------------------------------------------------- */

@@ -52,6 +52,10 @@ struct CpsZmqActor {
 /* A whole tp_init. `function` names the type in errors. */
 int cps_zmq_actor_init(PyObject *op, const CpsZmqActorOps *ops, const char *function, PyObject *args, PyObject *kwargs);
 
+/* Its part that reads the arguments, Actor's too (zmqoptions.c). */
+int cps_zmq_actor_take_arguments(CpsZmqActor *self, const CpsZmqActorOps *ops, const char *function, PyObject *args,
+                                 PyObject *kwargs);
+
 /* What the tables of the kinds begin with. */
 #define CPS_ZMQ_ACTOR_OPS                                                                                          \
     .start_source = cps_zmq_actor_start, .resume = cps_zmq_actor_resume, .stop_source = cps_zmq_actor_stop_source, \
