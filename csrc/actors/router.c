@@ -453,7 +453,7 @@ cps_router_add_named(CpsRouter *self, PyObject *name, PyObject *scope)
 static int
 router_take_type(CpsRouter *self, PyObject *type)
 {
-    if (type != NULL && PyUnicode_Check(type) && PyUnicode_CompareWithASCIIString(type, "blacklist") == 0) {
+    if (type != NULL && cps_text_is(type, "blacklist")) {
         self->whitelist = false;
         return 0;
     }

@@ -265,7 +265,7 @@ setcookie_get_value(PyObject *op, void *closure)
     PyObject *mode = cps_field(self->value_mode);
     uint8_t id[CPS_EVENT_ID_BYTES];
 
-    if (PyUnicode_Check(mode) && PyUnicode_CompareWithASCIIString(mode, "static") == 0) {
+    if (cps_text_is(mode, "static")) {
         return Py_NewRef(cps_field(self->static_value));
     }
     return cps_event_id_new(id) < 0 ? NULL : cps_event_id_hex(id);

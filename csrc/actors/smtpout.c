@@ -645,7 +645,7 @@ take_tls(SmtpOut *self, PyObject *tls)
         return 0;
     }
     for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
-        if (PyUnicode_Check(tls) && PyUnicode_CompareWithASCIIString(tls, names[i]) == 0) {
+        if (cps_text_is(tls, names[i])) {
             self->settings.tls = (CpsSmtpTls)i;
             return 0;
         }
