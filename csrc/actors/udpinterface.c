@@ -53,13 +53,11 @@ line_free(UdpLine *line)
 static void
 lines_free(CpsList *lines)
 {
-    CpsLink *next;
+    CpsLink *link;
 
-    for (CpsLink *link = cps_list_first(lines); link != NULL; link = next) {
-        next = cps_list_after(lines, link);
+    while ((link = cps_list_pop(lines)) != NULL) {
         line_free(CPS_CONTAINER(link, UdpLine, link));
     }
-    cps_list_init(lines);
 }
 
 /* Call the logger, or print. Returns 0, or -1 with an exception set. */

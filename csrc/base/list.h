@@ -71,7 +71,8 @@ cps_link_remove(CpsLink *link)
 static inline CpsLink *
 cps_list_first(const CpsList *list)
 {
-    /* The analyser takes a node that was removed and freed for one that is still linked. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+    /* The analyser takes a node that was removed and freed for one that is still linked. */
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     return cps_list_empty(list) ? NULL : list->head.next;
 }
 

@@ -559,11 +559,10 @@ cps_election_peers(CpsElection *election, size_t *count)
 static void
 election_free(CpsElection *election)
 {
-    CpsLink *next;
+    CpsLink *link;
 
-    for (CpsLink *link = cps_list_first(&election->peers); link != NULL; link = next) {
-        next = cps_list_after(&election->peers, link);
-        free(CPS_CONTAINER(link, Peer, link));
+    while ((link = cps_list_first(&election->peers)) != NULL) {
+        forget(election, CPS_CONTAINER(link, Peer, link));
     }
     uv_mutex_destroy(&election->lock);
     cps_buffer_free(&election->ping);

@@ -311,14 +311,13 @@ peer_ignore(CpsMdpPeer *peer)
 void
 cps_mdp_peer_close(CpsMdpPeer *peer)
 {
-    CpsLink *link, *next;
+    CpsLink *link;
     CpsMdpDelivery *delivery;
 
     peer->closing = true;
     peer->on_change = peer_ignore;
     cps_mdp_socket_close(&peer->subscriber, 0);
-    for (link = cps_list_first(&peer->links); link != NULL; link = next) {
-        next = cps_list_after(&peer->links, link);
+    while ((link = cps_list_first(&peer->links)) != NULL) {
         cps_mdp_link_free(CPS_CONTAINER(link, CpsMdpLink, link));
     }
     peer->stalled = false;
