@@ -48,7 +48,6 @@ set_options(void *socket, const CpsZmqOptions *options)
                    set_text(socket, ZMQ_ROUTING_ID, options->identity) < 0 ||
                    (options->type == ZMQ_REQ &&
                     (set_int(socket, ZMQ_REQ_RELAXED, 1) < 0 || set_int(socket, ZMQ_REQ_CORRELATE, 1) < 0)) ||
-                   (options->mandatory && set_int(socket, ZMQ_ROUTER_MANDATORY, 1) < 0) ||
                    set_security(socket, options->security) < 0
                ? -1
                : 0;

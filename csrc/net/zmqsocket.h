@@ -37,7 +37,6 @@ typedef struct {
     int linger_ms;                  /* how long the end of the process waits for what is not sent; -1: for ever */
     int64_t max_bytes;              /* a peer that sends a longer frame is disconnected; -1: no limit */
     const char *identity;           /* of DEALER and REQ; NULL: ZeroMQ's own */
-    bool mandatory;                 /* of ROUTER: what cannot be routed is an error, not dropped */
     const CpsZmqSecurity *security; /* NULL: none */
 } CpsZmqOptions;
 
@@ -92,8 +91,8 @@ bool cps_zmq_frame_is(CpsZmqMessage *message, size_t frame, const void *bytes, s
 int cps_zmq_add(CpsZmqMessage *message, const void *bytes, size_t length);
 int cps_zmq_move(CpsZmqMessage *message, zmq_msg_t *frame);
 
-/* Send all its frames, without waiting; it is empty (and closed) then. Returns 0, EAGAIN when there is no room, EHOSTUNREACH of a ROUTER that
- * is mandatory, or another errno: then it is as it was. */
+/* Send all its frames, without waiting; it is empty (and closed) then. Returns 0, EAGAIN when there is no room, or
+ * another errno: then it is as it was. */
 int cps_zmq_send(CpsZmqSocket *self, CpsZmqMessage *message);
 
 #endif

@@ -153,6 +153,12 @@ pack_wtf8(CpsPacker *packer, PyObject *text)
 }
 
 int
+cps_pack_utf8(CpsPacker *packer, const char *utf8, size_t length)
+{
+    return pack_text_head(packer, length) < 0 ? -1 : pack_raw(packer, utf8, length);
+}
+
+int
 cps_pack_text(CpsPacker *packer, PyObject *text)
 {
     Py_ssize_t length;
@@ -165,7 +171,7 @@ cps_pack_text(CpsPacker *packer, PyObject *text)
         PyErr_Clear();
         return pack_wtf8(packer, text);
     }
-    return pack_text_head(packer, (size_t)length) < 0 ? -1 : pack_raw(packer, utf8, (size_t)length);
+    return cps_pack_utf8(packer, utf8, (size_t)length);
 }
 
 /* An integer past 64 bits. */

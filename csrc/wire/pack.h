@@ -25,6 +25,7 @@ int cps_pack_uint(CpsPacker *packer, uint64_t value);
 int cps_pack_int(CpsPacker *packer, int64_t value);
 int cps_pack_bool(CpsPacker *packer, bool value);
 int cps_pack_bytes(CpsPacker *packer, const void *bytes, size_t length);
+int cps_pack_utf8(CpsPacker *packer, const char *utf8, size_t length);
 int cps_pack_text(CpsPacker *packer, PyObject *text);
 int cps_pack_array(CpsPacker *packer, size_t length);
 int cps_pack_map(CpsPacker *packer, size_t length);

@@ -27,12 +27,9 @@ static int
 write_identity(Writer *writer)
 {
     const char *name = cps_class_name(writer->type);
-    PyObject *text = PyUnicode_FromString(name);
     uint8_t id[CPS_EVENT_ID_BYTES];
-    int result = text == NULL ? -1 : write_value(writer, CPS_FIELD_CLASS, "class", text);
 
-    Py_XDECREF(text);
-    if (result < 0) {
+    if (cps_pack_uint(&writer->packer, CPS_FIELD_CLASS) < 0 || cps_pack_utf8(&writer->packer, name, strlen(name)) < 0) {
         return -1;
     }
     if (!cps_event_read_id(writer->event, id)) {
