@@ -28,7 +28,7 @@ def ask(broker, **options):
     """Ask once for each kind, and stop."""
     director = quiet_director(stop_timeout=0.1)
     client = director.register_actor(
-        MDPClient, "client", brokers=[broker], timeout=0.1, heartbeat_interval=50, **options
+        MDPClient, "client", brokers=[broker], timeout=0.02, heartbeat_interval=50, **options
     )
     worker = director.register_actor(
         MDPWorker, "worker", "s", brokers=[broker], heartbeat_interval=50, **options

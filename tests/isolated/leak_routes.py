@@ -78,8 +78,13 @@ class Plugin:
         return lambda **wildcards: callback(**wildcards)
 
 
+class Server(HTTPServer):
+    def other(self, queue):
+        """The callback that CONFIG names."""
+
+
 def leak_servers_with_functions_and_plugins():
-    server = HTTPServer("http", routes_config=CONFIG)
+    server = Server("http", routes_config=CONFIG)
     server.install(Plugin())
     server.get("/f/<x:int>", apply=[Plugin()], size=[server])(lambda x: server)
     server.add_hook("after_request", lambda: server)
