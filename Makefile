@@ -83,8 +83,9 @@ $(VENV)/.base: pyproject.toml | build/packages.stamp
 
 # The list of sources changes when one is added or removed, which no time stamp of a file tells.
 $(VENV)/.sources: FORCE | $(VENV)/.base
-	@find csrc compysition -name '*.[ch]' -o -name '*.py' -o -name '*.pyi' -o -name py.typed | sort > $@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@new=$@.$$$$; \
+	find csrc compysition -name '*.[ch]' -o -name '*.py' -o -name '*.pyi' -o -name py.typed | sort > $$new; \
+	cmp -s $$new $@ && rm $$new || mv $$new $@
 
 SOURCES = $(shell cat $(VENV)/.sources 2>/dev/null) CMakeLists.txt pyproject.toml README.rst LICENSE
 
