@@ -383,10 +383,10 @@ def test_an_answer_that_makes_no_sense(peer, answer):
     peer.accept()
     peer.read(1)
     peer.connection.sendall(answer)
-    wait(lambda: not sending.tcp.connected)
-    peer.hang_up()
+    misunderstood = peer.connection
     peer.accept()
     assert numbers(peer.read(1)) == [0]
+    misunderstood.close()
     assert any("does not answer as one that receives events" in line for line in sending.log)
     sending.stop()
 
