@@ -48,6 +48,7 @@ MEASURES = {
     "smtp_server:messages": ("native",),
     "smtp_server:sessions": ("native",),
     "zmq_pushpull:throughput": ("native",),
+    "tcp:throughput": ("native",),
     "soak:soak": ("native",),
     "soak:transforms": ("native",),
 }

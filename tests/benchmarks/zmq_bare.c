@@ -1,4 +1,4 @@
-/* The bare libzmq that zmq_pushpull.py compares with: `pull COUNT` or `push ENDPOINT COUNT BYTES`. */
+/* The bare libzmq that the other benchmarks of messages compare with: `pull COUNT` or `push ENDPOINT COUNT BYTES`. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
