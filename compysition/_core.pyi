@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Final, Self, TypeVar, final
 
 from typing_extensions import disjoint_base
 
+from compysition.actors.mdpbroker import Service, Worker
+
 _E = TypeVar("_E", bound=Event)
 _Path = str | bytes | os.PathLike[str]
 _Paths = _Path | Iterable[_Path]
@@ -1442,6 +1444,81 @@ class MDPWorker(MDPActor):
         serializer: str = "cbor",
         event_classes: Sequence[type[Event]] = ...,
         max_event_bytes: int = 67108864,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
+class MDPBroker(Actor):
+    @property
+    def port(self) -> int: ...
+    @property
+    def broker_identity(self) -> str: ...
+    @property
+    def services(self) -> dict[str, Service]: ...
+    @property
+    def workers(self) -> dict[str, Worker]: ...
+    @property
+    def counters(self) -> dict[str, int]: ...
+    def __init__(
+        self,
+        name: str,
+        port: int | str = 5555,
+        *args: Any,
+        registration_service_endpoint: str | None = None,
+        registration_service_port: int | str = "6000",
+        advertised_host: str | None = None,
+        host: str = "*",
+        heartbeat_interval: int = 2500,
+        liveness: int = 3,
+        expiry: float = 300.0,
+        max_retries: int = 2,
+        worker_concurrency: int = 1000,
+        max_waiting: int = 10000,
+        max_waiting_bytes: int = 67108864,
+        max_services: int = 10000,
+        max_workers: int = 10000,
+        max_frame_bytes: int = 67108864,
+        high_water_mark: int = 1000,
+        manager_subscriber_scope: str = "BrokerUpdates",
+        registration_publisher_port: int | str = "6001",
+        context: object = None,
+        curve_secretkey: str | bytes | None = None,
+        curve_publickey: str | bytes | None = None,
+        curve_serverkey: str | bytes | None = None,
+        curve_server: bool = False,
+        curve_clients: Sequence[str | bytes] | None = None,
+        plain_username: str | None = None,
+        plain_password: str | None = None,
+        plain_users: dict[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
+class MDPBrokerRegistrationService(Actor):
+    @property
+    def listen_port(self) -> int: ...
+    @property
+    def publish_port(self) -> int: ...
+    def __init__(
+        self,
+        name: str,
+        listen_port: int | str | None = None,
+        publish_port: int | str | None = None,
+        *args: Any,
+        registration_service_port: int | str = "6000",
+        registration_publisher_port: int | str = "6001",
+        manager_subscriber_scope: str = "BrokerUpdates",
+        host: str = "*",
+        heartbeat_interval: int = 2500,
+        high_water_mark: int = 1000,
+        context: object = None,
+        curve_secretkey: str | bytes | None = None,
+        curve_publickey: str | bytes | None = None,
+        curve_server: bool = False,
+        curve_clients: Sequence[str | bytes] | None = None,
+        plain_users: dict[str, str] | None = None,
         **kwargs: Any,
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...

@@ -92,6 +92,8 @@
     X(HTTPClient)                       \
     X(SMTPOut)                          \
     X(SMTPIn)                           \
+    X(MDPBroker)                        \
+    X(MDPBrokerRegistrationService)     \
     X(MDPActor)                         \
     X(MDPClient)                        \
     X(MDPWorker)                        \

@@ -41,6 +41,8 @@ from compysition.actors.httpclient import HTTPClient
 from compysition.actors.httpserver import HTTPServer
 from compysition.actors.jsonvalidator import JSONValidator
 from compysition.actors.mdpactors import MDPClient, MDPWorker
+from compysition.actors.mdpbroker import MDPBroker
+from compysition.actors.mdpregistrar import MDPBrokerRegistrationService
 from compysition.actors.null import Null
 from compysition.actors.redactedfilelogger import RedactedFileLogger
 from compysition.actors.rest import RESTTranslator
@@ -103,6 +105,8 @@ __all__ = [
     "JSONEventAttributeModifier",
     "JSONEventJoin",
     "JSONValidator",
+    "MDPBroker",
+    "MDPBrokerRegistrationService",
     "MDPClient",
     "MDPWorker",
     "Null",

@@ -50,6 +50,8 @@ static int (*const setups[])(PyObject *module, CpsState *state) = {
     cps_mdpactor_setup,
     cps_mdpclient_setup,
     cps_mdpworker_setup,
+    cps_mdpbroker_setup,
+    cps_mdpregistrar_setup,
     cps_tcpin_setup,
     cps_tcpout_setup,
     cps_tcpprobe_setup,

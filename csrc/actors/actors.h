@@ -52,6 +52,8 @@ int cps_zmqpushpull_setup(PyObject *module, CpsState *state);
 int cps_mdpactor_setup(PyObject *module, CpsState *state);
 int cps_mdpclient_setup(PyObject *module, CpsState *state);
 int cps_mdpworker_setup(PyObject *module, CpsState *state);
+int cps_mdpbroker_setup(PyObject *module, CpsState *state);
+int cps_mdpregistrar_setup(PyObject *module, CpsState *state);
 int cps_tcpin_setup(PyObject *module, CpsState *state);
 int cps_tcpout_setup(PyObject *module, CpsState *state);
 int cps_tcpprobe_setup(PyObject *module, CpsState *state);

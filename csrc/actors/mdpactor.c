@@ -179,17 +179,6 @@ mdp_open(CpsMdpActor *self)
 
 /* --- the node ----------------------------------------------------------------------------------------------------------------------------- */
 
-static void
-mdp_log_notes(CpsMdpActor *self)
-{
-    CpsMdpNote *note;
-
-    while (self->port != NULL && (note = cps_mdp_peer_next_note(&self->port->peer)) != NULL) {
-        cps_log(self->base.logger, note->level, NULL, "%s", note->text);
-        free(note);
-    }
-}
-
 /* Take messages for a slice; what is left has its turn again. */
 static void
 mdp_take(CpsMdpActor *self, CpsRuntime *rt)
@@ -214,7 +203,9 @@ mdp_run(CpsReady *ready, CpsRuntime *rt)
     CpsMdpActor *self = (CpsMdpActor *)Py_NewRef((PyObject *)CPS_CONTAINER(ready, CpsMdpActor, ready));
 
     self->scheduled = false;
-    mdp_log_notes(self);
+    if (self->port != NULL) {
+        cps_log_notes(self->base.logger, &self->port->peer.notes);
+    }
     mdp_take(self, rt);
     mdp_ops(self)->work(self);
     if (self->port != NULL) {
@@ -446,17 +437,16 @@ take_heartbeat(CpsMdpActor *self, PyObject *value)
     return value == NULL || value == Py_None ? 0 : cps_take_limit32(value, "heartbeat_interval", &self->heartbeat_ms);
 }
 
-/* A fresh one: 32 hex digits. Returns 0, or -1 with an exception set. */
-static int
-make_identity(CpsMdpActor *self)
+int
+cps_mdp_make_identity(PyObject **identity)
 {
     uint8_t id[CPS_EVENT_ID_BYTES];
 
     if (cps_event_id_new(id) < 0) {
         return -1;
     }
-    Py_XSETREF(self->identity, cps_event_id_hex(id));
-    return self->identity == NULL ? -1 : 0;
+    Py_XSETREF(*identity, cps_event_id_hex(id));
+    return *identity == NULL ? -1 : 0;
 }
 
 /* Returns 0, or -1 with an exception set. */
@@ -494,7 +484,7 @@ mdp_configure(CpsMdpActor *self, PyObject *const *values)
         PyErr_SetString(PyExc_ValueError, "standard=True needs brokers: MDP 0.1 has no discovery");
         return -1;
     }
-    return make_identity(self);
+    return cps_mdp_make_identity(&self->identity);
 }
 
 int

@@ -60,6 +60,9 @@ int cps_mdp_actor_init(CpsMdpActor *self, const CpsMdpActorOps *ops, const char 
 /* An argument that must be a str; `fallback` when not given. Returns 0, or -1 with TypeError set. */
 int cps_mdp_take_text(PyObject **field, PyObject *value, const char *name, const char *fallback);
 
+/* A fresh identity: a str of 32 hex digits. Returns 0, or -1 with an exception set. */
+int cps_mdp_make_identity(PyObject **identity);
+
 /* The parameters of both, after those of the kind. */
 #define CPS_MDP_DOC                                                                                                    \
     "brokers: endpoints such as [\"tcp://10.0.0.7:5555\"] to use; None: those that the registration service names.\n"  \

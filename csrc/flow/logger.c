@@ -138,6 +138,21 @@ cps_log(CpsLogger *logger, int level, PyObject *event, const char *format, ...)
     PyErr_SetRaisedException(raised);
 }
 
+void
+cps_log_notes(CpsLogger *logger, CpsNotes *notes)
+{
+    size_t lost = cps_notes_take_lost(notes);
+    CpsNote *note;
+
+    while ((note = cps_notes_next(notes)) != NULL) {
+        cps_log(logger, note->level, NULL, "%s", note->text);
+        free(note);
+    }
+    if (lost > 0) {
+        cps_log(logger, CPS_LOG_WARNING, NULL, "%zu lines were left out here", lost);
+    }
+}
+
 /* --- Python ------------------------------------------------------------------------------------------------------------------------- */
 
 static PyObject *

@@ -2,6 +2,7 @@
 #ifndef CPS_FLOW_LOGGER_H
 #define CPS_FLOW_LOGGER_H
 
+#include "base/notes.h"
 #include "flow/level.h"
 #include "flow/pool.h"
 
@@ -31,5 +32,8 @@ CPS_COLD void cps_log(CpsLogger *logger, int level, PyObject *event, const char 
 
 /* The same with a finished message (borrowed str). */
 void cps_log_message(CpsLogger *logger, int level, PyObject *event, PyObject *message);
+
+/* Log what was kept, and leave nothing behind. */
+void cps_log_notes(CpsLogger *logger, CpsNotes *notes);
 
 #endif

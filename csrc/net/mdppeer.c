@@ -5,15 +5,13 @@
 #include "net/zmqcontext.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    LINKS_LIMIT = 64,  /* brokers that the registration service may name */
-    NOTES_LIMIT = 256, /* lines that wait to be logged */
-    TICK_MS = 1000,    /* at most */
+    LINKS_LIMIT = 64, /* brokers that the registration service may name */
+    TICK_MS = 1000,   /* at most */
     LOG_WARNING = 30,
     LOG_INFO = 20,
 };
@@ -92,20 +90,11 @@ cps_mdp_socket_close(CpsMdpSocket **socket_p, int linger_ms)
 void
 cps_mdp_note(CpsMdpPeer *peer, int level, const char *format, ...)
 {
-    enum { LONGEST = 1024 };
-    CpsMdpNote *note = peer->note_count < NOTES_LIMIT ? malloc(sizeof(*note) + LONGEST) : NULL;
     va_list arguments;
 
-    if (note == NULL) {
-        return;
-    }
     va_start(arguments, format);
-    (void)vsnprintf(note->text, LONGEST, format, arguments);
+    cps_notes_add(&peer->notes, level, format, arguments);
     va_end(arguments);
-    note->level = level;
-    note->link = (CpsLink){0};
-    cps_list_append(&peer->notes, &note->link);
-    peer->note_count++;
     peer->on_change(peer);
 }
 
@@ -120,18 +109,6 @@ cps_mdp_text(char *text, size_t size, CpsZmqMessage *message, size_t frame)
         text[i] = bytes[i] > ' ' && bytes[i] < 0x7f ? bytes[i] : '?';
     }
     text[length] = '\0';
-}
-
-CpsMdpNote *
-cps_mdp_peer_next_note(CpsMdpPeer *peer)
-{
-    CpsLink *link = cps_list_pop(&peer->notes);
-
-    if (link == NULL) {
-        return NULL;
-    }
-    peer->note_count--;
-    return CPS_CONTAINER(link, CpsMdpNote, link);
 }
 
 /* --- what the registration service says ------------------------------------------------------------------------------------------------ */
@@ -286,7 +263,7 @@ cps_mdp_peer_open(CpsMdpPeer *peer, uv_loop_t *loop)
     peer->loop = loop;
     cps_list_init(&peer->links);
     cps_list_init(&peer->received);
-    cps_list_init(&peer->notes);
+    cps_notes_init(&peer->notes);
     uv_timer_init(loop, &peer->timer); /* cannot fail, nor can the next */
     uv_timer_start(&peer->timer, peer_on_timer, tick, tick);
     peer->handles = 1;
@@ -324,9 +301,7 @@ cps_mdp_peer_close(CpsMdpPeer *peer)
     while ((delivery = cps_mdp_peer_next(peer)) != NULL) {
         cps_mdp_delivery_free(delivery);
     }
-    while ((link = cps_list_pop(&peer->notes)) != NULL) {
-        free(CPS_CONTAINER(link, CpsMdpNote, link));
-    }
+    cps_notes_free(&peer->notes);
     uv_close((uv_handle_t *)&peer->timer, timer_on_closed);
 }
 

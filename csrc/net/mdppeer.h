@@ -7,7 +7,7 @@
 #ifndef CPS_NET_MDPPEER_H
 #define CPS_NET_MDPPEER_H
 
-#include "base/list.h"
+#include "base/notes.h"
 #include "net/zmqsocket.h"
 
 #include <stdint.h>
@@ -40,13 +40,6 @@ typedef struct {
     zmq_msg_t frames[];
 } CpsMdpDelivery;
 
-/* A line for the log. */
-typedef struct {
-    CpsLink link;
-    int level; /* of Python's logging */
-    char text[];
-} CpsMdpNote;
-
 struct CpsMdpPeer {
     void (*on_change)(
         CpsMdpPeer *peer); /* messages, notes, brokers, room: there is something new. In uv_run, or in any call here */
@@ -58,8 +51,8 @@ struct CpsMdpPeer {
     uv_timer_t timer;
     CpsList links;    /* CpsMdpLink.link, in rotation */
     CpsList received; /* CpsMdpDelivery.link */
-    CpsList notes;    /* CpsMdpNote.link */
-    size_t link_count, received_count, note_count;
+    CpsNotes notes;   /* to be taken by the user */
+    size_t link_count, received_count;
     uint64_t sessions;    /* that there were */
     uint64_t losses;      /* how often one has ended */
     unsigned int handles; /* that libuv has */
@@ -86,9 +79,8 @@ CpsMdpLink *cps_mdp_peer_find(CpsMdpPeer *peer, uint64_t session);
 /* How many are verified. */
 size_t cps_mdp_peer_verified(const CpsMdpPeer *peer);
 
-/* The next message, which is the caller's; or note, to be freed by free(). NULL: none. */
+/* The next message, which is the caller's. NULL: none. */
 CpsMdpDelivery *cps_mdp_peer_next(CpsMdpPeer *peer);
-CpsMdpNote *cps_mdp_peer_next_note(CpsMdpPeer *peer);
 void cps_mdp_delivery_free(CpsMdpDelivery *delivery);
 
 /* After sending: what has come meanwhile may have come unnoticed. */

@@ -48,6 +48,9 @@ set_options(void *socket, const CpsZmqOptions *options)
                    set_text(socket, ZMQ_ROUTING_ID, options->identity) < 0 ||
                    (options->type == ZMQ_REQ &&
                     (set_int(socket, ZMQ_REQ_RELAXED, 1) < 0 || set_int(socket, ZMQ_REQ_CORRELATE, 1) < 0)) ||
+                   (options->type == ZMQ_ROUTER &&
+                    (set_int(socket, ZMQ_ROUTER_MANDATORY, 1) < 0 || set_int(socket, ZMQ_ROUTER_HANDOVER, 1) < 0)) ||
+                   (options->type == ZMQ_XPUB && set_int(socket, ZMQ_XPUB_VERBOSE, 1) < 0) ||
                    set_security(socket, options->security) < 0
                ? -1
                : 0;

@@ -32,7 +32,10 @@ typedef struct {
 } CpsZmqSecurity;
 
 typedef struct {
-    int type; /* ZMQ_PUSH, ...; a REQ may ask again when nobody answers, and takes the answer to its last question only */
+    /* ZMQ_PUSH, ...; a REQ may ask again when nobody answers, and takes the answer to its last question only. Sending by a ROUTER fails when the
+     * peer is not there (EHOSTUNREACH), or takes no more (EAGAIN); of two peers with one identity the later is the one that has come back. A XPUB
+     * hears of every subscriber. */
+    int type;
     int high_water_mark;            /* messages that wait at most, for each peer and direction */
     int linger_ms;                  /* how long the end of the process waits for what is not sent; -1: for ever */
     int64_t max_bytes;              /* a peer that sends a longer frame is disconnected; -1: no limit */
