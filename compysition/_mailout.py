@@ -68,13 +68,12 @@ def split_host(host: Any, port: int) -> tuple[str, int]:
     return name, int(number)
 
 
-def flatten(message: Any) -> bytes:
-    """The bytes of a message, which may be text or bytes: all 7 bit, and lines that end with CRLF."""
+def flatten(message: Any, utf8: bool) -> bytes:
+    """The bytes of a message, which may be text or bytes; ``utf8``: its headers may be UTF-8."""
     if hasattr(message, "as_bytes"):
-        data: bytes = message.as_bytes(policy=POLICY)
-    else:
-        data = message.encode() if isinstance(message, str) else bytes(message)
-    return re.sub(rb"\r\n|\r|\n", b"\r\n", data)
+        data: bytes = message.as_bytes(policy=POLICY.clone(utf8=utf8))
+        return data
+    return message.encode() if isinstance(message, str) else bytes(message)
 
 
 def envelope(to: Any) -> list[str]:

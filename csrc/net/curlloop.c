@@ -31,7 +31,7 @@ curl_loop_collect(CpsCurlLoop *self)
     CURLMsg *message;
     int left;
 
-    while ((message = curl_multi_info_read(self->multi, &left)) != NULL) {
+    while (self->multi != NULL && (message = curl_multi_info_read(self->multi, &left)) != NULL) {
         CURLcode code = message->data.result;
         char *transfer = NULL;
 

@@ -7,8 +7,8 @@
 
 typedef struct CpsCurlLoop CpsCurlLoop;
 
-/* `on_done` is called in a libuv callback for a transfer that is over, with what its CURLOPT_PRIVATE is; it removes the transfer. At most
- * `max_connections` at once, 0: no limit. New, or NULL when out of memory. */
+/* `on_done` is called in a libuv callback for a transfer that is over, with what its CURLOPT_PRIVATE is; it may remove transfers and close
+ * this. At most `max_connections` at once, 0: no limit. New, or NULL when out of memory. */
 CpsCurlLoop *cps_curl_loop_new(uv_loop_t *loop, long max_connections, void (*on_done)(void *transfer, CURLcode code));
 
 /* Close all connections; no transfer is there any more. *self_p becomes NULL. The memory goes when the loop has closed its handles. */

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
 
 import compysition
 from compysition.actors import SMTPOut
@@ -21,6 +22,7 @@ from compysition.errors import (
 )
 from compysition.event import JSONEvent, XMLEvent
 from tests.actors.helpers import fill_outbox, logged
+from tests.flows import Collect, Source, quiet_director
 from tests.waiting import wait_until
 
 MAIL = (
@@ -268,6 +270,21 @@ def test_a_server_that_hangs(wrap):
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH")
+def test_login(serve, wrap):
+    def check(server, session, envelope, mechanism, data):
+        assert isinstance(data, LoginPassword)
+        return AuthResult(success=data.password == b"right", handled=False)
+
+    box, host = serve(authenticator=check, auth_require_tls=False, auth_required=True)
+    assert send(wrap, MAIL, host, user="me", password="right").output is not None
+    error = send(wrap, MAIL, host, user="me", password="wrong").error.error
+    assert isinstance(error, BadGateway)
+    assert error.code == 535
+    assert "wrong" not in str(error)
+    assert send(wrap, MAIL, host).error.error.code == 530
+    assert len(box.mails) == 1
+
+
 def test_starttls_is_demanded_or_not(serve, wrap):
     _, host = serve()
     assert isinstance(send(wrap, MAIL, host, tls="starttls", retries=0).error.error, BadGateway)
@@ -319,6 +336,32 @@ def test_a_full_destination_holds_it_back(serve, wrap):
     wait_until(lambda: box.mails, compysition.sleep)
     assert outbox.get().data == "in the way"
     assert outbox.get(block=True, timeout=5).data.find("To") is not None
+
+
+def test_a_stop_while_mails_are_under_way(serve):
+    box, host = serve()
+    box.hang = True
+
+    class Mails(Source):
+        def produce(self):
+            for _ in range(3):
+                self.send_event(XMLEvent(data=MAIL))
+
+    director = quiet_director(stop_timeout=0.1)
+    source = director.register_actor(Mails, "source")
+    mail = director.register_actor(SMTPOut, "mail", host=host)
+    end = director.register_actor(Collect, "end")
+    director.connect_queue(source, mail)
+    director.connect_queue(mail, end)
+    director.start(block=False)
+    wait_until(lambda: box.busy_since, compysition.sleep)
+    began = time.monotonic()
+    director.stop()
+    assert time.monotonic() - began < 5
+    assert end.data == []
+    events = director.stats()["events"]
+    assert (events["in_flight"], events["reported"]) == (0, 3)
+    assert box.mails == []
 
 
 @pytest.mark.parametrize(
