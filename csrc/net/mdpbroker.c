@@ -363,9 +363,12 @@ answer_request(CpsMdpBroker *self, CpsZmqMessage *message, CpsMdpWorker *worker,
 static void
 take_dialect_reply(CpsMdpBroker *self, CpsZmqMessage *message, CpsMdpWorker *worker)
 {
+    uint8_t key[CPS_ID_BYTES];
+    CpsMdpRequest *request;
     bool ended;
-    CpsMdpRequest *request = cps_mdp_request_find(self, worker, message, &ended);
 
+    cps_mdp_request_key(self, &message->frames[REPLY_CLIENT], &message->frames[REPLY_BODY], key);
+    request = cps_mdp_request_find(self, worker, key, &ended);
     if (request != NULL) {
         answer_request(self, message, worker, request);
     }
@@ -376,7 +379,7 @@ take_dialect_reply(CpsMdpBroker *self, CpsZmqMessage *message, CpsMdpWorker *wor
     else {
         note_reply(self, message, " to a request of another broker");
         if (forward_reply(self, message, NULL, false) == 0) {
-            cps_mdp_request_note_end(self, message);
+            cps_mdp_request_note_end(self, key);
         }
     }
 }
@@ -384,8 +387,7 @@ take_dialect_reply(CpsMdpBroker *self, CpsZmqMessage *message, CpsMdpWorker *wor
 static void
 take_standard_reply(CpsMdpBroker *self, CpsZmqMessage *message, CpsMdpWorker *worker)
 {
-    bool ended;
-    CpsMdpRequest *request = cps_mdp_request_find(self, worker, message, &ended);
+    CpsMdpRequest *request = cps_mdp_request_of(worker);
 
     if (!worker->owes || (request != NULL && !cps_zmq_frame_is(message, REPLY_CLIENT, zmq_msg_data(&request->client),
                                                                zmq_msg_size(&request->client)))) {

@@ -149,15 +149,19 @@ void cps_mdp_worker_offer(CpsMdpBroker *self, CpsMdpWorker *worker);
 /* Take client, service and body out of a message whose body begins at frame `body`. */
 void cps_mdp_request_new(CpsMdpBroker *self, CpsZmqMessage *message, CpsMdpService *service, size_t body,
                          bool standard);
-/* The one that the worker's reply is to: it has the request, or somebody had it before it was given to another. NULL: none. *ended: it was
- * answered already. */
-CpsMdpRequest *cps_mdp_request_find(CpsMdpBroker *self, CpsMdpWorker *worker, CpsZmqMessage *reply, bool *ended);
+/* The one that a standard worker's reply is to. NULL: none, or it has expired. */
+CpsMdpRequest *cps_mdp_request_of(CpsMdpWorker *worker);
+
+/* The one that the reply of a worker of the dialect is to: it has the request, or somebody had it before it was given to another. NULL: none.
+ * *ended: it was answered already. */
+CpsMdpRequest *cps_mdp_request_find(CpsMdpBroker *self, CpsMdpWorker *worker, const uint8_t key[CPS_ID_BYTES],
+                                    bool *ended);
 /* It is answered. */
 void cps_mdp_request_end(CpsMdpBroker *self, CpsMdpRequest *request);
 /* It is answered no more: its client could not be reached, and may send it again. */
 void cps_mdp_request_free(CpsMdpBroker *self, CpsMdpRequest *request);
-/* A request that this broker never had was answered. */
-void cps_mdp_request_note_end(CpsMdpBroker *self, CpsZmqMessage *reply);
+/* A request with that key, which this broker never had, was answered. */
+void cps_mdp_request_note_end(CpsMdpBroker *self, const uint8_t key[CPS_ID_BYTES]);
 /* The key of a client's request in the map. */
 void cps_mdp_request_key(const CpsMdpBroker *self, zmq_msg_t *client, zmq_msg_t *logging_id, uint8_t *key);
 

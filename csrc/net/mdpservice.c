@@ -371,19 +371,19 @@ cps_mdp_request_new(CpsMdpBroker *self, CpsZmqMessage *message, CpsMdpService *s
 }
 
 CpsMdpRequest *
-cps_mdp_request_find(CpsMdpBroker *self, CpsMdpWorker *worker, CpsZmqMessage *reply, bool *ended)
+cps_mdp_request_of(CpsMdpWorker *worker)
 {
-    enum { CLIENT = 4, BODY = 6 }; /* after identity, empty frame, header and command */
+    CpsLink *link = cps_list_first(&worker->requests);
+
+    return link == NULL ? NULL : request_of(link);
+}
+
+CpsMdpRequest *
+cps_mdp_request_find(CpsMdpBroker *self, CpsMdpWorker *worker, const uint8_t key[CPS_ID_BYTES], bool *ended)
+{
     CpsMdpRequest *other = NULL;
-    uint8_t key[CPS_SIPHASH_BYTES];
 
     *ended = false;
-    if (worker != NULL && worker->standard) {
-        CpsLink *link = cps_list_first(&worker->requests);
-
-        return link == NULL ? NULL : request_of(link);
-    }
-    cps_mdp_request_key(self, &reply->frames[CLIENT], &reply->frames[BODY], key);
     for (CpsMdpRequest *request = keyed_request(cps_idmap_find(&self->requests, key)); request != NULL;
          request = next_keyed(request)) {
         if (request->service == NULL) {
@@ -430,16 +430,15 @@ cps_mdp_request_end(CpsMdpBroker *self, CpsMdpRequest *request)
 }
 
 void
-cps_mdp_request_note_end(CpsMdpBroker *self, CpsZmqMessage *reply)
+cps_mdp_request_note_end(CpsMdpBroker *self, const uint8_t key[CPS_ID_BYTES])
 {
-    enum { CLIENT = 4, BODY = 6 };
     CpsMdpRequest *request = calloc(1, sizeof(*request));
 
     if (request == NULL) {
         return; /* then a second reply would be sent on, too */
     }
     (void)zmq_msg_init(&request->client);
-    cps_mdp_request_key(self, &reply->frames[CLIENT], &reply->frames[BODY], request->node.id);
+    memcpy(request->node.id, key, CPS_ID_BYTES);
     if (cps_idmap_add(&self->requests, &request->node) < 0) {
         free(request);
         return;
