@@ -76,7 +76,7 @@ broker_open(CpsMdpServing *serving, CpsMdpServingPort *port)
     CpsZmqOptions router = {.type = ZMQ_ROUTER, .linger_ms = LINGER_MS, .max_bytes = (int64_t)self->max_bytes};
     /* One registration that waits is enough. */
     CpsZmqOptions dealer = {
-        .type = ZMQ_DEALER, .identity = port->router.identity, .high_water_mark = 1, .max_bytes = CPS_MDP_WHERE_SIZE};
+        .type = ZMQ_DEALER, .identity = port->router.identity, .high_water_mark = 1, .max_bytes = CPS_MDP_SHORT_FRAME};
 
     cps_log(serving->base.logger, CPS_LOG_INFO, NULL, "MDPBroker %S initialized. Its registration service is at %S",
             self->identity, self->service_endpoint);

@@ -2,6 +2,7 @@
  * net/mdpregistry.h. */
 #include "actors/mdpactor.h"
 #include "actors/mdpserving.h"
+#include "net/mdp.h"
 
 enum { DEFAULT_SERVICE_PORT = 6000, DEFAULT_PUBLISHER_PORT = 6001 };
 
@@ -34,8 +35,8 @@ static int
 registrar_open(CpsMdpServing *serving, CpsMdpServingPort *port)
 {
     CpsMdpRegistrar *self = registrar_of(serving);
-    CpsZmqOptions router = {.type = ZMQ_ROUTER, .max_bytes = CPS_MDP_WHERE_SIZE};
-    CpsZmqOptions publisher = {.type = ZMQ_XPUB, .max_bytes = CPS_MDP_WHERE_SIZE};
+    CpsZmqOptions router = {.type = ZMQ_ROUTER, .max_bytes = CPS_MDP_SHORT_FRAME};
+    CpsZmqOptions publisher = {.type = ZMQ_XPUB, .max_bytes = CPS_MDP_SHORT_FRAME};
 
     if (cps_mdp_serving_bind(serving, port, CPS_MDP_BROKERS, &router, &self->listen_port) < 0 ||
         cps_mdp_serving_bind(serving, port, CPS_MDP_PUBLISHER, &publisher, &self->publish_port) < 0) {

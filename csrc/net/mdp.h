@@ -33,6 +33,10 @@ enum { CPS_MDP_HEADER_SIZE = 6 };
 /* What the identity of the socket ends in that a peer of the dialect receives on. */
 #define CPS_MDP_RECEIVER "_receiver"
 
+/* The longest frame that is taken where only identities and places of brokers are spoken of; what CURVE makes of them, and its handshake, are
+ * longer than they are. */
+enum { CPS_MDP_SHORT_FRAME = 4096 };
+
 /* Services that the broker answers itself (RFC 8). */
 #define CPS_MDP_MMI "mmi."
 

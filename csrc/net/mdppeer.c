@@ -213,7 +213,7 @@ peer_subscribe(CpsMdpPeer *peer)
     const CpsMdpPeerOptions *options = &peer->options;
     CpsZmqOptions own = {.type = ZMQ_SUB,
                          .high_water_mark = options->high_water_mark,
-                         .max_bytes = CPS_MDP_NAME_SIZE,
+                         .max_bytes = CPS_MDP_SHORT_FRAME,
                          .security = options->security};
     int code = 0;
 
