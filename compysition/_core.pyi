@@ -1906,6 +1906,15 @@ def _parse_http(
     data: bytes, cuts: bytes, limits: tuple[int, int, int, int], /
 ) -> tuple[list[_HTTPRequest], int, str | None, bool]: ...
 def _split_frames(pieces: list[bytes], limit: int, /) -> tuple[list[bytes], int | None]: ...
+def _send_smtp(
+    greeting: bytes,
+    replies: bytes,
+    recipients: bytes,
+    message: bytes,
+    step: int,
+    by_line: bool,
+    /,
+) -> tuple[bytes, int, bytes, bytes]: ...
 def _talk_smtp(
     data: bytes, cuts: bytes, limits: tuple[int, int, int, int], tls: bool, /
 ) -> tuple[bytes, list[tuple[bytes, bytes, bytes]], bool]: ...

@@ -14,7 +14,9 @@ from compysition.errors import MalformedEventData
 POLICY = email.policy.SMTP.clone(cte_type="7bit")
 ADDRESSES = ("to", "cc", "bcc", "from", "reply-to", "sender")
 NAME = re.compile(r"[!-9;-~]+")
-ADDRESS = re.compile(r"[^\s<>(),;:\\\"@\x00-\x20\x7f-\uffff]+@[^\s<>(),;:\\\"@\x00-\x20\x7f]+")
+ADDRESS = re.compile(r"[^\s<>(),;:\\\"@\x00-\x20\x7f-\x9f]+@[^\s<>(),;:\\\"@\x00-\x20\x7f-\x9f]+")
+DOMAIN = re.compile(r"(?<=@)[^\s<>(),;:\\\"@]+(?=\s*(?:[>,;]|$))")
+COMMAS = re.compile(r"\s*,(?:\s*,)*\s*")
 WRITTEN_BY_US = frozenset(["content-type", "content-transfer-encoding", "mime-version"])
 
 
@@ -45,7 +47,7 @@ def build(actor: Any, event: Any) -> Mail | None:
     if not senders:
         raise MalformedEventData("The mail has no sender: neither From nor from_address")
     body = root.find(actor.body_tag)
-    message = _message(fields, "" if body is None else "".join(body.itertext()))
+    message = _message(fields, "" if body is None else "".join(body.itertext()), senders[0])
     for filename, data, kind in _attachments(event, root):
         maintype, _, subtype = kind.partition("/")
         message.add_attachment(data, maintype=maintype, subtype=subtype, filename=filename)
@@ -61,19 +63,21 @@ def split_host(host: Any, port: int) -> tuple[str, int]:
         name, number = match[1] or match[3] or match[5] or "", match[2] or match[4] or port
     else:
         name, number = host
-    if not isinstance(name, str) or not re.fullmatch(r"[\w.:%-]+", name, re.ASCII):
+    if not isinstance(name, str) or not re.fullmatch(r"[\w.:%-]{1,255}", name, re.ASCII):
         raise ValueError(f"{host!r} is no host")
     if not 0 < int(number) < 65536:
         raise ValueError(f"{number!r} is no port")
     return name, int(number)
 
 
-def flatten(message: Any, utf8: bool) -> bytes:
-    """The bytes of a message, which may be text or bytes; ``utf8``: its headers may be UTF-8."""
+def flatten(message: Any, utf8: bool) -> tuple[bytes, bool]:
+    """The bytes of a message, which may be text or bytes, and whether the server has to know SMTPUTF8; as ``utf8`` says, an
+    address is not ASCII.
+    """
     if hasattr(message, "as_bytes"):
-        data: bytes = message.as_bytes(policy=POLICY.clone(utf8=utf8))
-        return data
-    return message.encode() if isinstance(message, str) else bytes(message)
+        utf8 = utf8 or bool(getattr(message.policy, "utf8", False))
+        return message.as_bytes(policy=POLICY.clone(utf8=utf8)), utf8
+    return message.encode() if isinstance(message, str) else bytes(message), utf8
 
 
 def envelope(to: Any) -> list[str]:
@@ -96,45 +100,58 @@ def _fields(root: Any, body_tag: str) -> dict[str, list[str]]:
     return fields
 
 
-def _message(fields: dict[str, list[str]], body: str) -> EmailMessage:
-    message = EmailMessage(POLICY)
+def _message(fields: dict[str, list[str]], body: str, sender: str) -> EmailMessage:
+    written = [value for name in ADDRESSES for value in fields.get(name, ())]
+    utf8 = not all(address.isascii() for address in _addresses(written))  # RFC 6532
+    message = EmailMessage(POLICY.clone(utf8=utf8))
     try:
         for name, values in fields.items():
-            joined = [", ".join(values)] if name in ADDRESSES else values
+            joined = [_with_ascii_domains(values)] if name in ADDRESSES else values
             for value in joined:
                 message["-".join(word.capitalize() for word in name.split("-"))] = value
         if "date" not in fields:
             message["Date"] = formatdate(localtime=True)
         if "message-id" not in fields:
-            message["Message-ID"] = make_msgid(domain="localhost")
+            message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
         message.set_content(body)
     except (ValueError, LookupError) as problem:
         raise MalformedEventData(f"The event makes no mail: {problem}") from problem
     return message
 
 
+def _ascii_domain(domain: str) -> str:
+    """An internationalised domain as the DNS has it (RFC 5891)."""
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError as problem:
+        raise MalformedEventData(f"{domain!r} is no domain: {problem}") from problem
+
+
+def _with_ascii_domains(values: list[str]) -> str:
+    return DOMAIN.sub(lambda match: _ascii_domain(match[0]), ", ".join(values))
+
+
 def _addresses(values: Iterable[str]) -> list[str]:
     """Each address once, its domain in ASCII."""
     found: dict[str, None] = {}
-    for _, address in getaddresses([value for value in values if value]):
-        if not address:
-            continue
-        if not ADDRESS.fullmatch(address):
-            raise MalformedEventData(f"{address!r} is no mail address")
-        local, _, domain = address.rpartition("@")
-        try:
-            found[f"{local}@{domain.encode('idna').decode()}"] = None
-        except UnicodeError as problem:
-            raise MalformedEventData(f"{address!r} is no mail address") from problem
+    for value in values:
+        for _, address in getaddresses([COMMAS.sub(", ", value).strip(", ")] if value else []):
+            if not ADDRESS.fullmatch(address):
+                raise MalformedEventData(f"{value!r} is no mail address, or not only")
+            local, _, domain = address.rpartition("@")
+            found[f"{local}@{_ascii_domain(domain)}"] = None
     return list(found)
 
 
 def _attachments(event: Any, root: Any) -> Iterable[tuple[str, bytes, str]]:
     """Name, content and type, of event.attachments and of the Attachment elements."""
-    for given in getattr(event, "attachments", None) or ():
-        data = given["data"]
-        content = data.encode() if isinstance(data, str) else bytes(data)
-        yield _checked(given.get("filename", "attachment"), content, given.get("type"))
+    try:
+        for given in getattr(event, "attachments", None) or ():
+            data = given["data"]
+            content = data.encode() if isinstance(data, str) else bytes(memoryview(data))
+            yield _checked(given.get("filename", "attachment"), content, given.get("type"))
+    except (AttributeError, LookupError, TypeError) as problem:
+        raise MalformedEventData(f"The event's attachments are none: {problem!r}") from problem
     for element in root.iterchildren("Attachment"):
         text = "".join(element.itertext())
         try:

@@ -5,11 +5,15 @@ import os
 import pathlib
 import re
 import signal
+import smtplib
 import subprocess
 import sys
 from datetime import datetime
 
 import pytest
+
+from tests.mailclients import receiving
+from tests.waiting import wait_until
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
 
@@ -141,6 +145,40 @@ def test_measurements(start, tmp_path):
     assert rows[0] == ("2026-01-14T06:00Z", "Feldberg", "-6.1", "-17.1", "-6.5", "1019.9")
     assert re.findall(r"^line (\d+): ", output, re.MULTILINE) == ["7", "7", "8", "10", "10"]
     assert "line 7: humidity 104 is greater than the maximum of 100" in output
+
+
+def test_email_pipeline(start):
+    """Mail is sorted by its recipient and its subject; what cannot be delivered is logged."""
+    process = start("email_pipeline.py", "--port", "0")
+    (serving,) = lines_matching(process, r"Taking mail at 127\.0\.0\.1:(\d+)", 1)
+    got = lines_matching(process, r"(?:(\w+)@shop\.example got: |log: not delivered: )(.*)", 4)
+    assert sorted(line[0] for line in got if line[1]) == [
+        "duty@shop.example got: [urgent] URGENT: tea",
+        "sales@shop.example got: [orders] Tea",
+        "sales@shop.example got: [orders] URGENT: tea",
+    ]
+    assert sum("550 5.1.1 No such mailbox" in line[2] for line in got) == 1
+    with smtplib.SMTP("127.0.0.1", int(serving[1]), timeout=30) as client:
+        client.sendmail("a@b.example", "orders@shop.example", "Subject: Grüße\n\nx".encode())
+    assert lines_matching(process, r"sales@shop\.example got: (.*)", 1)[0][1] == "[orders] Grüße"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert "Traceback" not in process.stdout.read()
+
+
+def test_email_pipeline_with_a_relay(start):
+    with receiving() as relay:
+        process = start("email_pipeline.py", "--port", "0", "127.0.0.1", str(relay.mail.ports[0]))
+        (serving,) = lines_matching(process, r"Taking mail at 127\.0\.0\.1:(\d+)", 1)
+        with smtplib.SMTP("127.0.0.1", int(serving[1]), timeout=30) as client:
+            client.sendmail("a@b.example", "info@shop.example", "Subject: hello\n\nworld")
+        wait_until(lambda: relay.events)
+        (event,) = relay.events
+        assert event.recipients == ["office@shop.example"]
+        assert event.data.findtext("Reply-To") == "a@b.example"
+        assert event.data.findtext("payload") == "world\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
 
 
 def test_gevent_inside_an_actor(start):

@@ -400,5 +400,8 @@ cps_smtpout_setup(PyObject *module, CpsState *state)
     if (cps_add_type(module, &state->types.SMTPOut, &smtpout_spec, (PyObject *)state->types.Actor) < 0) {
         return -1;
     }
-    return cps_set_event_types(state, state->types.SMTPOut, state->types.XMLEvent, state->types.XMLEvent);
+    if (cps_set_event_types(state, state->types.SMTPOut, state->types.XMLEvent, state->types.XMLEvent) < 0) {
+        return -1;
+    }
+    return cps_smtpout_probe_setup(module);
 }

@@ -54,4 +54,9 @@ int cps_mail_settle(CpsMail *mail, PyObject *event);
 /* Cancel, and free what it has. */
 void cps_mail_free(CpsMail *mail);
 
+/* --- smtpoutprobe.c -------------------------------------------------------------------------------------------------------------- */
+
+/* Add _send_smtp to the module. Returns 0, or -1 with an exception set. */
+int cps_smtpout_probe_setup(PyObject *module);
+
 #endif

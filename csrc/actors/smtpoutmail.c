@@ -137,24 +137,33 @@ is_ascii(const char *bytes, Py_ssize_t length)
 
 /* Returns 0, or -1 with an exception set. */
 static int
+append_bytes(CpsSmtpDialogue *dialogue, const char *bytes, Py_ssize_t length)
+{
+    dialogue->is_8bit = !is_ascii(bytes, length);
+    if (cps_smtp_append_message(&dialogue->message, bytes, (size_t)length) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+/* Returns 0, or -1 with an exception set. */
+static int
 append_message(CpsSmtpDialogue *dialogue, PyObject *message)
 {
     PyObject *flatten = cps_smtpout_function("flatten");
-    PyObject *bytes =
-        flatten == NULL ? NULL
-                        : PyObject_CallFunctionObjArgs(flatten, message, dialogue->is_utf8 ? Py_True : Py_False, NULL);
-    int status = -1;
+    PyObject *is_utf8 = dialogue->is_utf8 ? Py_True : Py_False;
+    PyObject *flat = flatten == NULL ? NULL : PyObject_CallFunctionObjArgs(flatten, message, is_utf8, NULL);
+    const char *bytes;
+    Py_ssize_t length;
+    int utf8, status = -1;
 
     Py_XDECREF(flatten);
-    if (bytes == NULL) {
-        return -1;
+    if (flat != NULL && PyArg_ParseTuple(flat, "y#p", &bytes, &length, &utf8)) {
+        dialogue->is_utf8 = utf8 != 0;
+        status = append_bytes(dialogue, bytes, length);
     }
-    dialogue->is_8bit = !is_ascii(PyBytes_AS_STRING(bytes), PyBytes_GET_SIZE(bytes));
-    status = cps_smtp_append_message(&dialogue->message, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
-    if (status < 0) {
-        PyErr_NoMemory();
-    }
-    Py_DECREF(bytes);
+    Py_XDECREF(flat);
     return status;
 }
 

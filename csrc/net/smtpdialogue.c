@@ -237,10 +237,7 @@ take_refusal(CpsSmtpDialogue *self, bool sent)
 static void
 take_reply(CpsSmtpDialogue *self, bool sent)
 {
-    if (self->step == CPS_SMTP_TO_QUIT) {
-        self->over = true;
-    }
-    else if (self->code >= 400) {
+    if (self->code >= 400) {
         take_refusal(self, sent);
     }
     else if (sent) {
@@ -307,6 +304,9 @@ take_line(CpsSmtpDialogue *self, const char *line, size_t length, bool sent)
 void
 cps_smtp_dialogue_feed(CpsSmtpDialogue *self, const char *bytes, size_t length, bool sent)
 {
+    if (self->step == CPS_SMTP_TO_QUIT && length > 0) {
+        self->over = true; /* whatever it says: what has become of the mail is known */
+    }
     while (length > 0 && !self->over) {
         const char *end = memchr(bytes, '\n', length);
         size_t count = end == NULL ? length : (size_t)(end - bytes) + 1;
@@ -366,7 +366,7 @@ cps_smtp_dialogue_break(CpsSmtpDialogue *self, const char *why, bool timed_out, 
     bool in_doubt = self->step == CPS_SMTP_TO_MESSAGE && sent;
 
     if (self->over || self->step == CPS_SMTP_TO_QUIT) {
-        self->over = true; /* what has become of the mail is known */
+        self->over = true;
         return;
     }
     dialogue_end(self,

@@ -1,18 +1,16 @@
-import asyncio
 import base64
-import email
-import email.policy
-import re
+import gc
 import socket
 import threading
 import time
+import weakref
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 import compysition
-from compysition.actors import SMTPOut
+from compysition import Queue
+from compysition.actors import SMTPIn, SMTPOut
 from compysition.errors import (
     BadGateway,
     GatewayTimeout,
@@ -23,7 +21,9 @@ from compysition.errors import (
 from compysition.event import JSONEvent, XMLEvent
 from tests.actors.helpers import fill_outbox, logged
 from tests.flows import Collect, Source, quiet_director
+from tests.mailservers import Box, Scripted, Server
 from tests.waiting import wait_until
+from tests.webserver import authority, server_context
 
 MAIL = (
     "<email><To>ann@example.com, bob@example.com</To><From>me@example.com</From>"
@@ -31,53 +31,16 @@ MAIL = (
 )
 
 
-class Box:
-    """Takes mail; refuses recipients whose name begins with a reply code."""
-
-    def __init__(self):
-        self.mails = []
-        self.busy = 0  # so many transactions are answered 451
-        self.hang = False
-        self.busy_since = None
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if re.match(r"\d\d\d", address):
-            return f"{address[:3]} no such user here"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_MAIL(self, server, session, envelope, address, options):
-        if self.busy:
-            self.busy -= 1
-            return "451 4.3.0 try later"
-        envelope.mail_from = address
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):
-        self.busy_since = time.monotonic()
-        while self.hang:
-            await asyncio.sleep(0.01)
-        self.mails.append(
-            (
-                envelope.mail_from,
-                envelope.rcpt_tos,
-                email.message_from_bytes(envelope.content, policy=email.policy.default),
-                session.ssl is not None,
-            )
-        )
-        return "250 OK"
-
-
 @pytest.fixture
 def serve():
-    """Start a server; return its box, and SMTPOut's host."""
+    """Start aiosmtpd; return its box, and SMTPOut's host."""
     controllers = []
 
     def start(**options):
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
             port = sock.getsockname()[1]
-        controller = Controller(Box(), "127.0.0.1", port, **options)
+        controller = Server(Box(), "127.0.0.1", port, **options)
         controller.start()
         controllers.append(controller)
         return controller.handler, ("127.0.0.1", port)
@@ -86,6 +49,26 @@ def serve():
     for controller in controllers:
         controller.handler.hang = False
         controller.stop()
+
+
+@pytest.fixture
+def script():
+    """Start a server that says what it is told to."""
+    servers = []
+
+    def start(**replies):
+        servers.append(Scripted(replies))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def ca_file(tmp_path):
+    authority().cert_pem.write_to_path(tmp_path / "ca.pem")
+    return tmp_path / "ca.pem"
 
 
 def send(wrap, text, host, **options):
@@ -191,18 +174,89 @@ def test_attachments(serve, wrap):
         "<Subject>a\nBcc: evil@b.c</Subject>",
         "<Subject>a&#13;X: y</Subject>",
         "<To>b@c.d&gt;\nDATA</To>",
-        "<To>böse@b.c</To>",
         "<To>no address</To>",
+        "<To>a@b..c</To>",
+        "<From>x@y.z\nBcc: evil@b.c</From>",
+        "<Reply-To>x@y.z&#13;\nX: y</Reply-To>",
+        "<Ümläut>x</Ümläut>",
         '<Attachment encoding="base64">a</Attachment>',
         '<Attachment type="no">a</Attachment>',
+        '<Attachment type="text/plain; x=y">a</Attachment>',
+        '<Attachment filename="a&#13;&#10;X: y">a</Attachment>',
         "<Date>never</Date><Date>again</Date>",
     ],
 )
 def test_what_makes_no_mail(serve, wrap, inside):
     box, host = serve()
-    text = f"<a><To>a@b.c</To><From>x@y.z</From>{inside}</a>"
+    text = f"<a>{inside}<To>a@b.c</To><From>x@y.z</From></a>"
     assert isinstance(send(wrap, text, host).error.error, MalformedEventData)
     assert box.mails == []
+
+
+@pytest.mark.parametrize(
+    "attachments",
+    [[{}], ["text"], 5, [{"data": 5}], [{"data": b"", "filename": 5}], [{"data": b"", "type": 5}]],
+)
+def test_attachments_that_are_none(wrap, attachments):
+    event = XMLEvent(data=MAIL, attachments=attachments)
+    assert isinstance(send(wrap, event, "127.0.0.1").error.error, MalformedEventData)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ".",
+        ".\n..\n.a\n",
+        "a\n.\nMAIL FROM:&lt;evil@b.c&gt;",
+        "a&#13;.&#13;b",
+        "x" * 5000,
+        "Grüße ☃ \U0001f600" * 100,
+        "trailing space \n\n\n",
+        "",
+    ],
+)
+def test_bodies_come_as_they_were(serve, wrap, body):
+    """FIX SMTP-3; RFC 5321, 4.5.2 and 4.5.3.1.6: dots, lines that are too long, what is not ASCII."""
+    box, host = serve()
+    event = XMLEvent(data=f"<a><To>a@b.c</To><From>x@y.z</From><Body>{body}</Body></a>")
+    sent = event.data.findtext("Body")
+    assert send(wrap, event, host).output is not None
+    ((content, message),) = zip(box.contents, [mail[2] for mail in box.mails], strict=True)
+    assert all(len(line) <= 998 and line.isascii() for line in content.split(b"\r\n"))
+    assert b"\r" not in content.replace(b"\r\n", b"")
+    expected = sent.replace("\r", "\n").rstrip("\n") + "\n"
+    assert message.get_content().replace("\r\n", "\n").rstrip("\n") + "\n" == expected
+
+
+def test_headers_are_folded_and_encoded(serve, wrap):
+    box, host = serve()
+    subject = "ü" * 600 + " " + "x" * 1200
+    text = (
+        f"<a><To>Jürgen &lt;j@bücher.example&gt;</To><From>x@y.z</From><Subject>{subject}</Subject>"
+        "<X-One>1</X-One><X-One>2</X-One></a>"
+    )
+    assert send(wrap, text, host).output is not None
+    assert all(len(line) <= 998 for line in box.contents[0].split(b"\r\n"))
+    _, recipients, message, _ = box.mails[0]
+    assert recipients == ["j@xn--bcher-kva.example"]
+    assert message["To"] == "Jürgen <j@xn--bcher-kva.example>"
+    assert message["Subject"] == subject
+    assert message.get_all("X-One") == ["1", "2"]
+    assert message["Message-ID"].endswith("@y.z>")
+
+
+def test_addresses_that_are_not_ascii(serve, script, wrap):
+    """RFC 6531: as they are, to a server that knows them."""
+    box, host = serve()
+    text = "<a><To>jürgen@bücher.example</To><From>x@y.z</From><Subject>ü</Subject></a>"
+    assert send(wrap, text, host).output is not None
+    assert box.mails[0][1] == ["jürgen@xn--bcher-kva.example"]
+    assert "To: jürgen@xn--bcher-kva.example\r\n".encode() in box.contents[0]
+    server = script()
+    error = send(wrap, text, server.host).error.error
+    assert isinstance(error, BadGateway)
+    assert "SMTPUTF8" in str(error)
+    assert not any(line.startswith(b"MAIL") for line in server.said)
 
 
 def test_a_refused_recipient_is_named_and_the_others_get_it_smtp_4(serve, wrap):
@@ -263,10 +317,147 @@ def test_a_server_that_says_no_smtp(wrap, greeting):
     assert greeting != b"554 go away\r\n" or "554 go away" in str(error)
 
 
-def test_a_server_that_hangs(wrap):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        error = send(wrap, MAIL, listener.getsockname(), timeout=0.1).error.error
+STEPS = ["hello", "EHLO", "MAIL", "RCPT", "DATA", "."]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_server_that_hangs(script, wrap, step):
+    server = script(**{step: None})
+    error = send(wrap, MAIL, server.host, timeout=0.05).error.error
     assert isinstance(error, GatewayTimeout)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_server_that_ends_the_connection(script, wrap, step):
+    """A mail is not sent again once all of it was."""
+    server = script(**{step: b""})
+    error = send(wrap, MAIL, server.host, retries=1).error.error
+    assert isinstance(error, BadGateway)
+    assert server.connections == (1 if step == "." else 2)
+    assert ("it may be delivered" in str(error)) == (step == ".")
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "."])
+@pytest.mark.parametrize("code", [421, 451, 550])
+def test_a_server_that_refuses(script, wrap, step, code):
+    server = script(**{step: b"%d-first\x07\r\n%d second\r\n" % (code, code)})
+    error = send(wrap, MAIL, server.host, retries=1).error.error
+    assert isinstance(error, BadGateway if code == 550 else ServiceUnavailable)
+    assert error.code == code
+    assert f"{code} first  second" in str(error)
+    assert server.connections == (1 if code == 550 else 2)
+    assert server.said[-1] == b"QUIT\r\n"
+
+
+@pytest.mark.parametrize("step", ["EHLO", "MAIL", "RCPT", "DATA", "."])
+@pytest.mark.parametrize("reply", [b"hello\r\n", b"999 x\r\n", b"250-" + b"x" * 9000, b"300 x\r\n"])
+def test_a_server_that_talks_nonsense(script, wrap, step, reply):
+    server = script(**{step: reply})
+    error = send(wrap, MAIL, server.host, timeout=0.1).error.error
+    assert isinstance(error, BadGateway | GatewayTimeout)
+    assert server.connections == 1
+
+
+def test_a_server_that_does_not_say_goodbye(script, wrap):
+    """What counts is its reply to the message."""
+    for reply in (None, b"", b"500 no\r\n", b"nonsense\r\n"):
+        server = script(QUIT=reply)
+        assert send(wrap, MAIL, server.host, timeout=0.1).output is not None
+    assert server.said[1:3] == [b"MAIL FROM:<me@example.com> SIZE=%d\r\n" % size(server), *RCPT[:1]]
+
+
+RCPT = [b"RCPT TO:<ann@example.com>\r\n", b"RCPT TO:<bob@example.com>\r\n"]
+
+
+def size(server):
+    """Bytes of the message that it got."""
+    start = server.said.index(b"DATA\r\n") + 1
+    return sum(map(len, server.said[start : server.said.index(b".\r\n") + 1]))
+
+
+def test_a_message_that_is_refused_before_all_of_it_was_sent(wrap):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            client, _ = listener.accept()
+            with client, client.makefile("rb") as lines:
+                for reply in (b"220 x", b"250 x", b"250 x", b"250 x", b"354 x\r\n552 too large"):
+                    client.sendall(reply + b"\r\n")
+                    lines.readline()
+                while lines.read(1 << 16):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        text = f"<a><To>a@b.c</To><From>x@y.z</From><Body>{'long ' * 2_000_000}</Body></a>"
+        error = send(wrap, text, listener.getsockname()).error.error
+        thread.join()
+    assert isinstance(error, BadGateway)
+    assert error.code == 552
+
+
+def test_a_server_that_hangs_holds_up_nothing_else(serve, script, wrap):
+    """Each mail has a connection of its own, and no call waits for a reply."""
+    box, host = serve()
+    hanging = script(**{".": None})
+    stuck = send(wrap, MAIL, hanging.host)
+    wait_until(lambda: b".\r\n" in hanging.said, compysition.sleep)
+    assert send(wrap, MAIL, host).output is not None
+    assert len(box.mails) == 1
+    hanging.drop()
+    assert "it may be delivered" in str(stuck.error.error)
+
+
+def test_a_server_in_the_same_thread(wrap):
+    """SMTPIn takes the mail while SMTPOut waits for its reply."""
+    receiver = wrap(SMTPIn("receiver", "127.0.0.1", 0))
+    sender = send(wrap, MAIL, ("127.0.0.1", receiver.actor.ports[0]))
+    assert sender.output is not None
+    event = receiver.output
+    assert (event.sender, event.recipients) == (
+        "me@example.com",
+        ["ann@example.com", "bob@example.com"],
+    )
+    assert event.data.findtext("payload") == "text\n"
+
+
+def test_so_many_mails_at_once(script):
+    server = script(**{".": None})
+    director, _ = flow(server, 7, concurrency=3)
+    director.start(block=False)
+    wait_until(lambda: server.said.count(b".\r\n") == 3, compysition.sleep)
+    director.stop()
+    assert server.connections == 3
+
+
+# ---- TLS and login ----
+
+
+@pytest.mark.parametrize("tls", ["starttls", "smtps"])
+def test_tls(serve, wrap, ca_file, tls):
+    options = {"starttls": "tls_context", "smtps": "ssl_context"}
+    box, host = serve(
+        **{options[tls]: server_context("127.0.0.1")}, require_starttls=tls == "starttls"
+    )
+    text = f"<a><To>a@b.c</To><From>x@y.z</From><Body>{'long ' * 200_000}</Body></a>"
+    assert send(wrap, text, host, tls=tls, verify=ca_file).output is not None
+    assert send(wrap, MAIL, host, tls=tls, verify=False).output is not None
+    assert len(box.contents[0]) > 1_000_000
+    assert box.mails[0][3] == (tls == "starttls")  # aiosmtpd does not tell otherwise
+    error = send(wrap, MAIL, host, tls=tls, retries=0).error.error
+    assert isinstance(error, BadGateway)
+    assert "certificate" in str(error)
+    assert len(box.mails) == 2
+
+
+@pytest.mark.parametrize("tls", ["starttls", "smtps"])
+def test_the_certificate_of_another_server(serve, wrap, ca_file, tls):
+    options = {"starttls": "tls_context", "smtps": "ssl_context"}
+    box, host = serve(**{options[tls]: server_context("127.0.0.1")})
+    error = send(wrap, MAIL, ("localhost", host[1]), tls=tls, verify=ca_file, retries=0).error.error
+    assert isinstance(error, BadGateway)
+    assert box.mails == []
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH")
@@ -338,30 +529,76 @@ def test_a_full_destination_holds_it_back(serve, wrap):
     assert outbox.get(block=True, timeout=5).data.find("To") is not None
 
 
-def test_a_stop_while_mails_are_under_way(serve):
-    box, host = serve()
-    box.hang = True
+def flow(server, count, **options):
+    """A director with a source of so many mails, an SMTPOut and one that keeps what comes out."""
 
     class Mails(Source):
         def produce(self):
-            for _ in range(3):
+            for _ in range(count):
                 self.send_event(XMLEvent(data=MAIL))
 
     director = quiet_director(stop_timeout=0.1)
     source = director.register_actor(Mails, "source")
-    mail = director.register_actor(SMTPOut, "mail", host=host)
+    mail = director.register_actor(SMTPOut, "mail", host=server.host, **options)
     end = director.register_actor(Collect, "end")
     director.connect_queue(source, mail)
     director.connect_queue(mail, end)
+    return director, end
+
+
+@pytest.mark.parametrize("step", [*STEPS, "QUIT"])
+def test_a_stop_while_mails_are_under_way(script, step):
+    server = script(**{step: None})
+    director, end = flow(server, 3)
     director.start(block=False)
-    wait_until(lambda: box.busy_since, compysition.sleep)
+    wait_until(lambda: server.connections == 3, compysition.sleep)
     began = time.monotonic()
     director.stop()
     assert time.monotonic() - began < 5
     assert end.data == []
     events = director.stats()["events"]
     assert (events["in_flight"], events["reported"]) == (0, 3)
-    assert box.mails == []
+    # nothing of a mail that was broken off is delivered
+    assert step == "QUIT" or (b".\r\n" in server.said) == (step == ".")
+
+
+def test_a_stop_while_mails_wait_for_the_next_attempt(script):
+    server = script(MAIL=b"451 later\r\n")
+    director, _ = flow(server, 3, backoff=99)
+    director.start(block=False)
+    wait_until(lambda: server.said.count(b"QUIT\r\n") == 3, compysition.sleep)
+    director.stop()
+    assert director.stats()["events"]["reported"] == 3
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize("reply", [None, b"451 later\r\n"])
+def test_another_thread_stops_it(script, reply):
+    """What is under way is broken off by the loop's thread, which may be using it."""
+    server = script(MAIL=reply)
+    actor = SMTPOut("mail", host=server.host, backoff=99)
+    actor.start()
+    inbox = Queue("inbox")
+    actor.register_consumer("inbox", inbox)
+    for _ in range(3):
+        inbox.put(XMLEvent(data=MAIL))
+    wait_until(lambda: sum(b"MAIL" in line for line in server.said) == 3, compysition.sleep)
+    thread = threading.Thread(target=actor.stop)
+    thread.start()
+    thread.join()
+    reference = weakref.ref(actor)
+    del actor
+    wait_until(lambda: gc.collect() is not None and reference() is None, compysition.sleep)
+
+
+def test_an_exception_in_the_middle(serve, wrap):
+    class Failing(SMTPOut):
+        def normalize_address(self, address, domain):
+            raise LookupError(address)
+
+    wrapper = wrap(Failing("mail", host=serve()[1]))
+    wrapper.input = XMLEvent(data=MAIL)
+    assert isinstance(wrapper.error.error, LookupError)
 
 
 @pytest.mark.parametrize(
