@@ -5,8 +5,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final, Self, TypeVar, final
+from typing import Any, ClassVar, Final, Literal, Self, TypeVar, final
 
+from _typeshed import structseq
 from typing_extensions import disjoint_base
 
 from compysition.actors.mdpbroker import Service, Worker
@@ -1363,6 +1364,14 @@ class HTTPClient(Actor):
 class MDPActor(Actor):
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
+@final
+class MDPRequest(structseq[Any], tuple[bytes, str | None]):
+    __match_args__: Final = ("return_address", "broker")
+    @property
+    def return_address(self) -> bytes: ...
+    @property
+    def broker(self) -> str | None: ...
+
 @disjoint_base
 class MDPClient(MDPActor):
     @property
@@ -1387,6 +1396,7 @@ class MDPClient(MDPActor):
         service_prefix: str = "",
         service_postfix: str = "",
         timeout: float = 30.0,
+        connections: int = 8,
         *args: Any,
         brokers: Iterable[str] | None = None,
         registration_publisher_host: str = "localhost",
@@ -1397,6 +1407,8 @@ class MDPClient(MDPActor):
         heartbeat_interval: int = 2500,
         standard: bool = False,
         high_water_mark: int = 1000,
+        body: Literal["event", "data"] = "event",
+        event_class: type[Event] | None = None,
         context: object = None,
         serializer: str = "cbor",
         event_classes: Sequence[type[Event]] = ...,
@@ -1420,7 +1432,7 @@ class MDPWorker(MDPActor):
     @property
     def broker_manager(self) -> dict[str, dict[str, Any]]: ...
     @property
-    def requests(self) -> dict[str, bytes]: ...
+    def requests(self) -> dict[str, MDPRequest]: ...
     @property
     def outbound_queue(self) -> int: ...
     def __init__(
@@ -1440,6 +1452,8 @@ class MDPWorker(MDPActor):
         heartbeat_interval: int = 2500,
         standard: bool = False,
         high_water_mark: int = 1000,
+        body: Literal["event", "data"] = "event",
+        event_class: type[Event] | None = None,
         context: object = None,
         serializer: str = "cbor",
         event_classes: Sequence[type[Event]] = ...,

@@ -95,6 +95,7 @@
     X(MDPBroker)                        \
     X(MDPBrokerRegistrationService)     \
     X(MDPActor)                         \
+    X(MDPRequest)                       \
     X(MDPClient)                        \
     X(MDPWorker)                        \
     X(TCPIn)                            \

@@ -18,10 +18,12 @@ RECEIVER = b"_receiver"
 class Broker:
     """Speaks MDP 0.1 and the dialect, and keeps what it hears. Attributes may be changed while it runs."""
 
-    def __init__(self, port=0, identity=None):
+    def __init__(self, port=0, identity=None, **options):
         self.identity = identity or uuid.uuid4().hex.encode()
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.ROUTER)
+        for name, value in options.items():
+            setattr(self.socket, name, value)
         self.socket.linger = 0
         self.socket.router_handover = True
         self.port = (
@@ -37,6 +39,8 @@ class Broker:
         self.verifies = True
         self.swallows = 0  # requests that get lost
         self.replies = 1  # how often a client gets each
+        self.beats = True
+        self.told = deque()  # messages to send, from other threads
         self.stopping = False
 
     @property
@@ -48,6 +52,8 @@ class Broker:
 
     def run(self):
         while not self.stopping:
+            while self.told:
+                self.send(*self.told.popleft())
             if self.socket.poll(10):
                 frames = self.socket.recv_multipart()
                 self.heard.append(frames)
@@ -62,7 +68,8 @@ class Broker:
         elif command == b"\x03":
             self.take_reply(sender, rest[0], rest[2:])
         elif command == b"\x04" and sender in self.workers and self.workers[sender][2]:
-            self.send(sender, b"", W, b"\x04")
+            if self.beats:
+                self.send(sender, b"", W, b"\x04")
         elif command == b"\x05":
             self.workers.pop(sender, None)
 

@@ -103,6 +103,7 @@ port_fill_options(CpsMdpActor *self, CpsMdpPort *port)
         .publisher_host = text_of(self->publisher_host),
         .scope = text_of(self->scope),
         .heartbeat_ms = self->heartbeat_ms,
+        .lock_step = self->plain && !mdp_ops(self)->worker,
         .high_water_mark = (int)self->high_water_mark,
         .max_bytes = (int64_t)self->wire.limit,
         .limit = LIMIT,
@@ -136,8 +137,8 @@ mdp_connect(CpsMdpActor *self, CpsMdpPeer *peer, CpsRuntime *rt)
     if (code != 0) {
         return raise_about_socket(peer->options.publisher, code);
     }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->brokers); i++) {
-        const char *endpoint = text_of(PyTuple_GET_ITEM(self->brokers, i));
+    for (uint32_t i = 0; i < self->connections * (uint32_t)PyTuple_GET_SIZE(self->brokers); i++) {
+        const char *endpoint = text_of(PyTuple_GET_ITEM(self->brokers, i % PyTuple_GET_SIZE(self->brokers)));
 
         code = cps_mdp_peer_add(peer, endpoint);
         if (code != 0) {
@@ -305,12 +306,6 @@ cps_mdp_event_key(PyObject *event, uint8_t key[CPS_ID_BYTES])
     return 0;
 }
 
-PyObject *
-cps_mdp_frame_bytes(zmq_msg_t *frame)
-{
-    return PyBytes_FromStringAndSize(zmq_msg_data(frame), (Py_ssize_t)zmq_msg_size(frame));
-}
-
 void
 cps_mdp_actor_log_error(CpsMdpActor *self, PyObject *event, const char *what)
 {
@@ -338,6 +333,8 @@ enum {
     BROKERS,
     STANDARD,
     HIGH_WATER_MARK,
+    BODY,
+    EVENT_CLASS,
     WIRE,
     SECURITY = WIRE + 3,
 };
@@ -437,6 +434,31 @@ take_heartbeat(CpsMdpActor *self, PyObject *value)
     return value == NULL || value == Py_None ? 0 : cps_take_limit32(value, "heartbeat_interval", &self->heartbeat_ms);
 }
 
+/* Whether bodies are events or data, and what data becomes. Returns 0, or -1 with an exception set. */
+static int
+take_body(CpsMdpActor *self, PyObject *body, PyObject *event_class)
+{
+    self->plain = body != NULL && cps_text_is(body, "data");
+    if (body != NULL && !self->plain && !cps_text_is(body, "event")) {
+        PyErr_Format(PyExc_ValueError, "body must be 'event' or 'data', not %R", body);
+        return -1;
+    }
+    if (self->plain && !self->standard && !mdp_ops(self)->worker) {
+        PyErr_SetString(PyExc_ValueError, "body='data' needs standard=True: peers of the dialect know events");
+        return -1;
+    }
+    Py_CLEAR(self->event_class);
+    if (event_class == NULL || event_class == Py_None) {
+        return 0;
+    }
+    if (!PyType_Check(event_class) || !PyType_IsSubtype((PyTypeObject *)event_class, self->base.state->types.Event)) {
+        PyErr_Format(PyExc_TypeError, "event_class must be a class of events, not %R", event_class);
+        return -1;
+    }
+    self->event_class = (PyTypeObject *)Py_NewRef(event_class);
+    return 0;
+}
+
 int
 cps_mdp_make_identity(PyObject **identity)
 {
@@ -466,11 +488,13 @@ mdp_configure(CpsMdpActor *self, PyObject *const *values)
     };
 
     self->high_water_mark = DEFAULT_HIGH_WATER_MARK;
+    self->connections = 1;
     self->standard = false;
     if (cps_mdp_take_text(&self->scope, values[SCOPE], "manager_subscriber_scope", "BrokerUpdates") < 0 ||
         take_publisher(self, values[PUBLISHER_HOST], values[SERVICE_HOST], values[PUBLISHER_PORT]) < 0 ||
         take_brokers(self, values[BROKERS]) < 0 || take_heartbeat(self, values[HEARTBEAT]) < 0 ||
         cps_take_flag(&self->standard, values[STANDARD]) < 0 ||
+        take_body(self, values[BODY], values[EVENT_CLASS]) < 0 ||
         (values[HIGH_WATER_MARK] != NULL &&
          cps_take_limit32(values[HIGH_WATER_MARK], "high_water_mark", &self->high_water_mark) < 0) ||
         cps_wire_configure(self->base.state, &self->wire, &wire) < 0 ||
@@ -526,13 +550,18 @@ cps_mdp_actor_traverse(PyObject *op, visitproc visit, void *arg)
     CpsMdpActor *self = (CpsMdpActor *)op;
     int status = cps_wire_traverse(&self->wire, visit, arg);
 
+    Py_VISIT(self->event_class);
+
     return status != 0 ? status : cps_actor_traverse(op, visit, arg);
 }
 
 int
 cps_mdp_actor_clear(PyObject *op)
 {
-    cps_wire_clear(&((CpsMdpActor *)op)->wire);
+    CpsMdpActor *self = (CpsMdpActor *)op;
+
+    cps_wire_clear(&self->wire);
+    Py_CLEAR(self->event_class);
     return cps_actor_clear(op);
 }
 
@@ -547,6 +576,7 @@ cps_mdp_actor_dealloc(PyObject *op)
     for (size_t i = 0; i < Py_ARRAY_LENGTH(texts); i++) {
         Py_CLEAR(*texts[i]);
     }
+    Py_CLEAR(self->event_class);
     cps_wire_clear(&self->wire);
     cps_zmq_keys_clear(&self->keys);
     cps_buffer_free(&self->scratch);
@@ -564,9 +594,13 @@ cps_mdp_actor_brokers(PyObject *op, void *Py_UNUSED(closure))
 
     for (; brokers != NULL && at != NULL; at = cps_list_after(&peer->links, at)) {
         const CpsMdpLink *link = CPS_CONTAINER(at, CpsMdpLink, link);
-        PyObject *about =
-            Py_BuildValue("{s:s,s:O}", "endpoint", link->endpoint, "verified", link->session != 0 ? Py_True : Py_False);
+        PyObject *about;
 
+        if (link->session == 0 && PyDict_GetItemString(brokers, link->name) != NULL) {
+            continue; /* another connection to it */
+        }
+        about =
+            Py_BuildValue("{s:s,s:O}", "endpoint", link->endpoint, "verified", link->session != 0 ? Py_True : Py_False);
         if (about == NULL || PyDict_SetItemString(brokers, link->name, about) < 0) {
             Py_CLEAR(brokers);
         }

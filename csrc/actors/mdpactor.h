@@ -35,10 +35,13 @@ struct CpsMdpActor {
     PyObject *publisher;                        /* owned str: where brokers are announced; NULL: nowhere */
     PyObject *brokers;                          /* owned tuple of str: those that are always used */
     PyObject *identity;                         /* owned str */
+    PyTypeObject *event_class;                  /* owned: what data becomes that came without an event; or NULL */
     bool standard;                              /* plain MDP 0.1 */
+    bool plain;                                 /* bodies are data of peers that know no events */
     uint32_t heartbeat_ms;
     uint32_t high_water_mark;
-    CpsMdpPort *port; /* owned until closed; NULL */
+    uint32_t connections; /* to each of `brokers` */
+    CpsMdpPort *port;     /* owned until closed; NULL */
     CpsReady ready;
     bool scheduled, end_asked;
     CpsBuffer scratch; /* the event that is being written */
@@ -48,8 +51,8 @@ struct CpsMdpActor {
 #define CPS_MDP_ARGUMENTS                                                                                          \
     "context", "manager_subscriber_scope", "registration_service_host", "registration_service_port",               \
         "registration_publisher_host", "registration_publisher_port", "heartbeat_interval", "brokers", "standard", \
-        "high_water_mark", CPS_WIRE_ARGUMENTS, CPS_ZMQ_SECURITY_ARGUMENTS
-enum { CPS_MDP_ARGUMENT_COUNT = 10 + 3 + 8 };
+        "high_water_mark", "body", "event_class", CPS_WIRE_ARGUMENTS, CPS_ZMQ_SECURITY_ARGUMENTS
+enum { CPS_MDP_ARGUMENT_COUNT = 12 + 3 + 8 };
 
 /* Most of a tp_init. `names` are those of the kind, `required` of which are obligatory, and CPS_MDP_ARGUMENTS; values (borrowed from args and
  * kwargs) are NULL when not given. Returns 0, or -1 with an exception set. */
@@ -72,7 +75,8 @@ int cps_mdp_make_identity(PyObject **identity);
     "heartbeat_interval: milliseconds (2500): between heartbeats, and between attempts to get a broker verified; a\n"  \
     "broker that is silent for three of them is lost.\n"                                                               \
     "standard: speak plain MDP 0.1 (RFC 7), to any broker; needs brokers.\n"                                           \
-    "high_water_mark: messages that a socket holds for each broker (1000).\n"
+    "high_water_mark: messages that a socket holds for each broker (1000).\n"                                          \
+    "body: \"event\", or \"data\" for peers that know no events: the data alone.\n"
 
 /* What the tables of the kinds begin with. */
 #define CPS_MDP_ACTOR_OPS                                                     \
@@ -110,9 +114,6 @@ CpsMdpPeer *cps_mdp_actor_peer(CpsMdpActor *self);
 
 /* The key of an event's id, whatever that is. Returns 0, or -1 with an exception set. */
 int cps_mdp_event_key(PyObject *event, uint8_t key[CPS_ID_BYTES]);
-
-/* The bytes of a frame. New, or NULL with an exception set. */
-PyObject *cps_mdp_frame_bytes(zmq_msg_t *frame);
 
 /* The exception that is set, about something that came or goes: log it. */
 void cps_mdp_actor_log_error(CpsMdpActor *self, PyObject *event, const char *what);

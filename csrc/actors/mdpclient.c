@@ -1,5 +1,6 @@
 /* MDPClient: asks the services of other processes about each event, through MajorDomo brokers, and sends on what they answer. */
 #include "actors/mdpactor.h"
+#include "actors/mdpbody.h"
 #include "actors/serving.h"
 #include "flow/job.h"
 #include "loop/timer.h"
@@ -11,15 +12,17 @@
 
 static const double DEFAULT_TIMEOUT = 30; /* seconds */
 enum { COMPLAIN_NS = 1000000000 };        /* between two log lines that there is no broker */
+enum { DEFAULT_CONNECTIONS = 8 };
 
 typedef struct {
     CpsMdpActor base;
-    double timeout;    /* seconds for one request */
-    CpsIdMap requests; /* MdpRequest.node: the first with each id */
-    CpsList order;     /* MdpRequest.order: all, the earliest deadline first */
-    CpsList unsent;    /* MdpRequest.unsent_link: in the order in which they came */
-    CpsTimer *timer;   /* for the first deadline; or NULL */
-    uint64_t losses;   /* of sessions, that were dealt with */
+    double timeout; /* seconds for one request */
+    CpsIdMap
+        requests;    /* MdpRequest.node: the first with each event's id; in lock-step, those on their way, by session */
+    CpsList order;   /* MdpRequest.order: all, the earliest deadline first */
+    CpsList unsent;  /* MdpRequest.unsent_link: in the order in which they came */
+    CpsTimer *timer; /* for the first deadline; or NULL */
+    uint64_t losses; /* of sessions, that were dealt with */
     uint64_t complained_ns;
     Py_ssize_t by_hand; /* consume() calls of scripts that wait */
     uint64_t resent, late;
@@ -29,9 +32,10 @@ typedef struct {
 
 typedef enum { REQUEST_OPEN, REQUEST_ANSWERED, REQUEST_TIMED_OUT, REQUEST_ENDED } MdpOutcome;
 
-/* A request that waits for its reply. Replies are told apart by the event's id, so those with the same id wait for one another. */
+/* A request that waits for its reply. Replies are told apart by the event's id, so those with the same id wait for one another. Those of peers
+ * that know no events are told apart by the connection, which waits for one at a time. */
 typedef struct MdpRequest {
-    CpsIdNode node; /* first; in CpsMdpClient.requests, unless it is a follower */
+    CpsIdNode node; /* first; in CpsMdpClient.requests, unless it is a follower, or, in lock-step, not on its way */
     CpsLink order, unsent_link;
     CpsLink follower_link;                 /* in the followers of the first with its id */
     CpsList followers;                     /* MdpRequest.follower_link */
@@ -40,11 +44,13 @@ typedef struct MdpRequest {
     CpsBuffer head;                        /* name of the service, NUL, the logging id */
     size_t service_length;                 /* without the NUL */
     zmq_msg_t event;
+    PyObject *body;   /* owned: in lock-step, instead of the event */
+    bool on_its_way;  /* in lock-step: its connection waits */
     uint64_t session; /* of the broker that has it */
     uint64_t deadline_ns;
     unsigned int sends;
     MdpOutcome outcome;
-    PyObject *reply; /* owned: an event, or the bytes of one who knows none */
+    PyObject *reply; /* owned: an event; or what one who knows none has sent, bytes or a list of them */
 } MdpRequest;
 
 static MdpRequest *
@@ -93,19 +99,14 @@ request_name_service(MdpRequest *self, PyObject *event)
     return status;
 }
 
-/* Write what will be sent. Returns 0, or -1 with an exception set; request_free follows in any case. */
+/* Returns 0, or -1 with an exception set. */
 static int
-request_fill(MdpRequest *self, CpsMdpClient *client, PyObject *event)
+request_write_event(MdpRequest *self, PyObject *event)
 {
-    CpsMdpActor *base = &client->base;
+    CpsMdpActor *base = &self->client->base;
 
-    self->client = client;
-    cps_list_init(&self->followers);
-    (void)zmq_msg_init(&self->event);
     base->scratch.length = 0;
-    if (cps_mdp_event_key(event, self->node.id) < 0 || request_name_service(self, event) < 0 ||
-        head_append(self, cps_event_meta_id((CpsEvent *)event)) < 0 ||
-        cps_wire_dump(base->base.state, &base->wire, event, &base->scratch) < 0) {
+    if (cps_wire_dump(base->base.state, &base->wire, event, &base->scratch) < 0) {
         return -1;
     }
     if (zmq_msg_init_size(&self->event, base->scratch.length) < 0) {
@@ -117,12 +118,48 @@ request_fill(MdpRequest *self, CpsMdpClient *client, PyObject *event)
     return 0;
 }
 
+/* Write what will be sent. Returns 0, or -1 with an exception set; request_free follows in any case. */
+static int
+request_fill(MdpRequest *self, CpsMdpClient *client, PyObject *event)
+{
+    self->client = client;
+    cps_list_init(&self->followers);
+    (void)zmq_msg_init(&self->event);
+    if (cps_mdp_event_key(event, self->node.id) < 0 || request_name_service(self, event) < 0 ||
+        head_append(self, cps_event_meta_id((CpsEvent *)event)) < 0) {
+        return -1;
+    }
+    if (client->base.plain) {
+        self->body = cps_mdp_body(client->base.base.state, event);
+        return self->body == NULL ? -1 : 0;
+    }
+    return request_write_event(self, event);
+}
+
 static void
 request_free(MdpRequest *self)
 {
+    Py_CLEAR(self->body);
     cps_buffer_free(&self->head);
     (void)zmq_msg_close(&self->event);
     Py_CLEAR(self->reply);
+}
+
+/* Let it wait for those with its id, or put it into the map. Returns 0, or -1 with MemoryError set. */
+static int
+request_line_up(MdpRequest *self)
+{
+    CpsIdMap *requests = &self->client->requests;
+    MdpRequest *first = (MdpRequest *)cps_idmap_find(requests, self->node.id);
+
+    if (first != NULL) {
+        cps_list_append(&first->followers, &self->follower_link);
+    }
+    else if (cps_idmap_add(requests, &self->node) < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
 }
 
 /* Let it wait for its turn. Returns 0, or -1 with an exception set. */
@@ -130,20 +167,15 @@ static int
 request_begin(MdpRequest *self)
 {
     CpsMdpClient *client = self->client;
-    CpsIdNode *first = cps_idmap_find(&client->requests, self->node.id);
 
     if (client->base.port == NULL) {
         cps_raise(client->base.base.state, CPS_SERVICE_UNAVAILABLE, "'%S' is not started", client->base.base.name);
         return -1;
     }
-    if (first != NULL) {
-        cps_list_append(&((MdpRequest *)first)->followers, &self->follower_link);
-    }
-    else if (cps_idmap_add(&client->requests, &self->node) < 0) {
-        PyErr_NoMemory();
+    if (!client->base.plain && request_line_up(self) < 0) {
         return -1;
     }
-    else {
+    if (!cps_link_listed(&self->follower_link)) {
         cps_list_append(&client->unsent, &self->unsent_link);
     }
     self->deadline_ns = uv_hrtime() + (uint64_t)(client->timeout * 1e9);
@@ -168,6 +200,45 @@ request_hand_on(MdpRequest *self)
     }
 }
 
+static void
+fill_session_key(uint64_t session, uint8_t key[CPS_ID_BYTES])
+{
+    memset(key, 0, CPS_ID_BYTES);
+    memcpy(key, &session, sizeof(session));
+}
+
+/* In lock-step: it is sent on that connection, which waits for the reply from now on. Returns 0, or ENOMEM. */
+static int
+request_occupy(MdpRequest *self, CpsMdpLink *link)
+{
+    fill_session_key(link->session, self->node.id);
+    if (cps_idmap_add(&self->client->requests, &self->node) < 0) {
+        return ENOMEM;
+    }
+    self->on_its_way = link->busy = true;
+    return 0;
+}
+
+/* In lock-step: its connection may have the next. One whose reply may still come is not used any more: nothing would tell that reply from the
+ * next one's. */
+static void
+request_vacate(MdpRequest *self, bool answered)
+{
+    CpsMdpPeer *peer = cps_mdp_actor_peer(&self->client->base);
+    CpsMdpLink *link = !self->on_its_way || peer == NULL ? NULL : cps_mdp_peer_find(peer, self->session);
+
+    if (self->on_its_way) {
+        cps_idmap_remove(&self->client->requests, &self->node);
+        self->on_its_way = false;
+    }
+    if (link != NULL && answered) {
+        link->busy = false;
+    }
+    else if (link != NULL) {
+        cps_mdp_link_renew(link);
+    }
+}
+
 /* Take it off all lists. */
 static void
 request_detach(MdpRequest *self)
@@ -175,7 +246,10 @@ request_detach(MdpRequest *self)
     if (!cps_link_listed(&self->order)) {
         return;
     }
-    if (!cps_link_listed(&self->follower_link)) {
+    if (self->client->base.plain) {
+        request_vacate(self, false);
+    }
+    else if (!cps_link_listed(&self->follower_link)) {
         cps_idmap_remove(&self->client->requests, &self->node);
         request_hand_on(self);
     }
@@ -211,6 +285,9 @@ request_write(MdpRequest *self, CpsZmqMessage *message)
         code = cps_zmq_add(message, self->head.bytes + self->service_length + 1,
                            self->head.length - self->service_length - 1);
     }
+    if (code == 0 && self->body != NULL) {
+        return cps_mdp_add_body(message, self->body);
+    }
     if (code == 0) {
         (void)zmq_msg_init(&event);
         (void)zmq_msg_copy(&event, &self->event); /* shares what is long */
@@ -227,13 +304,19 @@ request_send(MdpRequest *self, CpsMdpLink *link)
     CpsMdpClient *client = self->client;
     int code = request_write(self, &message);
 
+    self->session = link->session;
+    if (code == 0 && client->base.plain) {
+        code = request_occupy(self, link);
+    }
     if (code == 0) {
         code = cps_mdp_link_send(link, &message);
+        if (code != 0) {
+            request_vacate(self, true);
+        }
     }
     cps_zmq_message_close(&message);
     if (code == 0) {
         client->resent += self->sends++ > 0;
-        self->session = link->session;
         cps_log(client->base.base.logger, CPS_LOG_INFO, NULL, "Sending event to service '%s'", self->head.bytes);
     }
     return code;
@@ -255,6 +338,7 @@ client_take_back(CpsMdpClient *self, CpsMdpPeer *peer)
 
         if (request->sends > 0 && !cps_link_listed(&request->unsent_link) &&
             cps_mdp_peer_find(peer, request->session) == NULL) {
+            request_vacate(request, false);
             cps_list_append(&lost, &request->unsent_link);
         }
     }
@@ -356,7 +440,7 @@ client_find(CpsMdpClient *self, const uint8_t *key)
     return (MdpRequest *)cps_idmap_find(&self->requests, key);
 }
 
-/* A worker that knows no events answers with bytes; what they are the answer to is seen by the logging id. New, or NULL with an exception set;
+/* In the dialect, a worker that knows no events answers with bytes; what they are the answer to is seen by the logging id. New, or NULL with an exception set;
  * *key is filled. */
 static PyObject *
 read_plain(CpsMdpActor *self, CpsMdpDelivery *delivery, uint8_t key[CPS_ID_BYTES])
@@ -392,13 +476,51 @@ read_reply(CpsMdpActor *self, CpsMdpDelivery *delivery, uint8_t key[CPS_ID_BYTES
 }
 
 static void
+client_drop(CpsMdpClient *self, PyObject *event)
+{
+    self->late++;
+    cps_log(self->base.base.logger, CPS_LOG_WARNING, event,
+            "Dropped a reply that nothing waits for: it is late, or the second one");
+}
+
+/* The reply to what its connection waits for. */
+static void
+client_take_in_step(CpsMdpClient *self, CpsMdpDelivery *delivery)
+{
+    zmq_msg_t *service = &delivery->frames[0];
+    uint8_t key[CPS_ID_BYTES];
+    MdpRequest *request;
+
+    fill_session_key(delivery->session, key);
+    request = client_find(self, key);
+    if (request == NULL || zmq_msg_size(service) != request->service_length ||
+        memcmp(zmq_msg_data(service), request->head.bytes, request->service_length) != 0) {
+        client_drop(self, NULL);
+        return;
+    }
+    cps_log(self->base.base.logger, CPS_LOG_INFO, NULL, "Received reply from broker");
+    request->reply = cps_mdp_read_body(delivery, 1);
+    if (request->reply == NULL) {
+        cps_mdp_actor_log_error(&self->base, NULL, "A reply is lost");
+        return; /* until its time is over */
+    }
+    request_vacate(request, true);
+    request_end(request, REQUEST_ANSWERED);
+}
+
+static void
 client_take(CpsMdpActor *base, CpsMdpDelivery *delivery)
 {
     CpsMdpClient *self = (CpsMdpClient *)base;
     uint8_t key[CPS_ID_BYTES];
-    PyObject *reply = read_reply(base, delivery, key);
+    PyObject *reply;
     MdpRequest *request;
 
+    if (base->plain) {
+        client_take_in_step(self, delivery);
+        return;
+    }
+    reply = read_reply(base, delivery, key);
     if (reply == NULL) {
         cps_mdp_actor_log_error(base, NULL, "Received an invalid reply");
         return;
@@ -406,9 +528,7 @@ client_take(CpsMdpActor *base, CpsMdpDelivery *delivery)
     cps_log(base->base.logger, CPS_LOG_INFO, NULL, "Received reply from broker");
     request = client_find(self, key);
     if (request == NULL || request->sends == 0) {
-        self->late++;
-        cps_log(base->base.logger, CPS_LOG_WARNING, PyBytes_Check(reply) ? NULL : reply,
-                "Dropped a reply that nothing waits for: it is late, or the second one");
+        client_drop(self, PyBytes_Check(reply) ? NULL : reply);
         Py_DECREF(reply);
         return;
     }
@@ -416,13 +536,15 @@ client_take(CpsMdpActor *base, CpsMdpDelivery *delivery)
     request_end(request, REQUEST_ANSWERED);
 }
 
-/* Bytes that came for `event`, as an event. New, or NULL with an exception set. */
+/* What came for `event` from one who knows none, as an event. New, or NULL with an exception set. */
 static PyObject *
-plain_reply(CpsState *state, PyObject *event, PyObject *bytes)
+plain_reply(CpsMdpActor *self, PyObject *event, PyObject *data)
 {
-    PyObject *reply = cps_event_recast(state, event, state->types.Event);
+    CpsState *state = self->base.state;
+    PyTypeObject *type = self->event_class == NULL ? Py_TYPE(event) : self->event_class;
+    PyObject *reply = cps_event_recast(state, event, type);
 
-    if (reply != NULL && cps_event_store_data(state, reply, bytes) < 0) {
+    if (reply != NULL && PyObject_SetAttr(reply, state->names.data, data) < 0) {
         Py_CLEAR(reply);
     }
     return reply;
@@ -442,7 +564,8 @@ request_settle(MdpRequest *self, PyObject *event)
         break;
     case REQUEST_TIMED_OUT:
         cps_raise(actor->state, self->sends > 0 ? CPS_ACTOR_TIMEOUT : CPS_SERVICE_UNAVAILABLE,
-                  self->sends > 0 ? "No answer of service '%s' came in time" : "No broker for service '%s'",
+                  self->sends > 0 ? "No answer of service '%s' came in time"
+                                  : "No broker took a request for service '%s' in time",
                   self->head.bytes);
         return -1;
     default:
@@ -450,8 +573,8 @@ request_settle(MdpRequest *self, PyObject *event)
         return -1;
     }
     self->reply = NULL;
-    if (PyBytes_Check(reply)) {
-        Py_SETREF(reply, plain_reply(actor->state, event, reply));
+    if (!PyObject_TypeCheck(reply, actor->state->types.Event)) {
+        Py_SETREF(reply, plain_reply(&self->client->base, event, reply));
     }
     if (reply == NULL) {
         return -1;
@@ -609,12 +732,13 @@ static const CpsMdpActorOps client_ops = {
     .end = client_end,
 };
 
-enum { NAME, PREFIX, POSTFIX, TIMEOUT, OWN_PARAMETERS };
+enum { NAME, PREFIX, POSTFIX, TIMEOUT, CONNECTIONS };
 
 static int
 client_init(PyObject *op, PyObject *args, PyObject *kwargs)
 {
-    static const char *const names[] = {"name", "service_prefix", "service_postfix", "timeout", CPS_MDP_ARGUMENTS};
+    static const char *const names[] = {"name",    "service_prefix", "service_postfix",
+                                        "timeout", "connections",    CPS_MDP_ARGUMENTS};
     PyObject *values[Py_ARRAY_LENGTH(names)];
     CpsMdpClient *self = (CpsMdpClient *)op;
 
@@ -625,6 +749,13 @@ client_init(PyObject *op, PyObject *args, PyObject *kwargs)
         return -1;
     }
     self->timeout = DEFAULT_TIMEOUT;
+    if (self->base.plain) {
+        self->base.connections = DEFAULT_CONNECTIONS;
+        if (values[CONNECTIONS] != NULL &&
+            cps_take_limit32(values[CONNECTIONS], "connections", &self->base.connections) < 0) {
+            return -1;
+        }
+    }
     return cps_mdp_take_text(&self->base.service_prefix, values[PREFIX], "service_prefix", "") < 0 ||
                    cps_mdp_take_text(&self->base.service_postfix, values[POSTFIX], "service_postfix", "") < 0 ||
                    (values[TIMEOUT] != NULL && cps_take_seconds(values[TIMEOUT], "timeout", &self->timeout) < 0)
@@ -681,7 +812,11 @@ PyDoc_STRVAR(
     "that error.\n\n"
     "service_prefix, service_postfix: str, around event.service: the name of the service.\n"
     "timeout: seconds for one request, through however many brokers it is sent.\n"
-    "concurrency: requests that wait at once; more wait in the inbox.\n" CPS_MDP_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC
+    "concurrency: requests that wait at once; more wait in the inbox.\n"
+    "connections: to each broker, with body=\"data\" (8): each has one request at a time, whose reply is the next "
+    "message.\n"
+    "event_class: what such a reply becomes; None: the class of the request.\n" CPS_MDP_DOC
+        CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC
     "\nErrors: ActorTimeout, no answer in time; ServiceUnavailable, no broker in time; TypeError, data that cannot be\n"
     "sent.");
 

@@ -1,5 +1,6 @@
 /* MDPWorker: serves requests that come by MajorDomo: each is an event in this flow, and the event that comes back with its id is the answer. */
 #include "actors/mdpactor.h"
+#include "actors/mdpbody.h"
 #include "actors/serving.h"
 #include "loop/timer.h"
 #include "net/mdp.h"
@@ -131,55 +132,48 @@ request_start(WorkerRequest *self)
 
 /* --- taking requests ------------------------------------------------------------------------------------------------------------------------ */
 
-/* What a client sent that knows no events: bytes, or a list of them when there are several frames. New, or NULL with an exception set. */
+/* An event of what a client has sent that knows none. New, or NULL with an exception set. */
 static PyObject *
-read_plain(CpsMdpDelivery *delivery, size_t first)
+plain_event(CpsMdpActor *base, CpsMdpDelivery *delivery, size_t first)
 {
-    PyObject *list;
-
-    if (first + 1 == delivery->count) {
-        return cps_mdp_frame_bytes(&delivery->frames[first]);
-    }
-    list = PyList_New(0);
-    for (size_t i = first; list != NULL && i < delivery->count; i++) {
-        PyObject *bytes = cps_mdp_frame_bytes(&delivery->frames[i]);
-
-        if (bytes == NULL || PyList_Append(list, bytes) < 0) {
-            Py_CLEAR(list);
-        }
-        Py_XDECREF(bytes);
-    }
-    return list;
-}
-
-/* The event of a request. In the dialect a logging id comes before the body; a broker of both passes it on to us in MDP 0.1, too. New, or NULL
- * with an exception set. */
-static PyObject *
-request_read(WorkerRequest *self, CpsMdpDelivery *delivery)
-{
-    CpsMdpActor *base = &self->worker->base;
     CpsState *state = base->base.state;
-    zmq_msg_t *last = &delivery->frames[delivery->count - 1];
-    PyObject *data, *event;
+    PyTypeObject *type = base->event_class == NULL ? state->types.Event : base->event_class;
+    PyObject *data = cps_mdp_read_body(delivery, first);
+    PyObject *event = data == NULL ? NULL : PyObject_CallNoArgs((PyObject *)type);
 
-    self->plain = !base->wire.pickle && !cps_wire_is_event(zmq_msg_data(last), zmq_msg_size(last));
-    self->has_logging_id = delivery->count > 2 && (!base->standard || !self->plain);
-    if (!self->plain) {
-        return cps_wire_load(state, &base->wire, zmq_msg_data(last), zmq_msg_size(last));
-    }
-    data = read_plain(delivery, self->has_logging_id ? 2 : 1);
-    event = data == NULL ? NULL : PyObject_CallNoArgs((PyObject *)state->types.Event);
-    if (event != NULL && cps_event_store_data(state, event, data) < 0) {
+    if (event != NULL && PyObject_SetAttr(event, state->names.data, data) < 0) {
         Py_CLEAR(event);
     }
     Py_XDECREF(data);
     return event;
 }
 
-/* New, or NULL with an exception set. The delivery gives away its frames. */
+/* Returns 0, or -1 with an exception set. */
+static int
+request_read(WorkerRequest *self, CpsMdpDelivery *delivery)
+{
+    CpsMdpActor *base = &self->worker->base;
+    zmq_msg_t *last = &delivery->frames[delivery->count - 1];
+
+    self->event = self->plain ? plain_event(base, delivery, self->has_logging_id ? 2 : 1)
+                              : cps_wire_load(base->base.state, &base->wire, zmq_msg_data(last), zmq_msg_size(last));
+    if (self->event == NULL || cps_mdp_event_key(self->event, self->node.id) < 0) {
+        return -1;
+    }
+    Py_SETREF(self->event_class, (PyTypeObject *)Py_NewRef((PyObject *)Py_TYPE(self->event)));
+    if (!cps_event_read_id((CpsEvent *)self->event, self->node.id)) {
+        self->own_id = Py_XNewRef(((CpsEvent *)self->event)->event_id);
+    }
+    return 0;
+}
+
+/* In the dialect a logging id comes before the body; a broker of both passes it on to us in MDP 0.1, too. New, without an event yet, or NULL
+ * with MemoryError set. The delivery gives away its frames. */
 static WorkerRequest *
 request_new(CpsMdpWorker *worker, CpsMdpDelivery *delivery)
 {
+    const CpsMdpActor *base = &worker->base;
+    zmq_msg_t *last = &delivery->frames[delivery->count - 1];
     WorkerRequest *self = PyMem_Calloc(1, sizeof(*self));
 
     if (self == NULL) {
@@ -192,15 +186,9 @@ request_new(CpsMdpWorker *worker, CpsMdpDelivery *delivery)
     (void)zmq_msg_init(&self->logging_id);
     self->session = delivery->session;
     self->deadline_ns = uv_hrtime() + (uint64_t)(worker->timeout * 1e9);
-    self->event = request_read(self, delivery);
-    if (self->event == NULL || cps_mdp_event_key(self->event, self->node.id) < 0) {
-        request_free(self);
-        return NULL;
-    }
-    self->event_class = (PyTypeObject *)Py_NewRef((PyObject *)Py_TYPE(self->event));
-    if (!cps_event_read_id((CpsEvent *)self->event, self->node.id)) {
-        self->own_id = Py_XNewRef(((CpsEvent *)self->event)->event_id);
-    }
+    self->event_class = (PyTypeObject *)Py_NewRef((PyObject *)base->base.state->types.Event);
+    self->plain = base->plain || (!base->wire.pickle && !cps_wire_is_event(zmq_msg_data(last), zmq_msg_size(last)));
+    self->has_logging_id = delivery->count > 2 && (!base->standard || !self->plain);
     (void)zmq_msg_move(&self->client, &delivery->frames[0]);
     if (self->has_logging_id) {
         (void)zmq_msg_move(&self->logging_id, &delivery->frames[1]);
@@ -232,45 +220,6 @@ request_is_repeated(WorkerRequest *self, WorkerRequest *known)
     return true;
 }
 
-static bool
-worker_may_take(CpsMdpActor *base)
-{
-    const CpsMdpWorker *self = (const CpsMdpWorker *)base;
-    Py_ssize_t limit = base->base.concurrency;
-
-    return !base->end_asked && base->base.takes && !cps_actor_held_back(&base->base) &&
-           (limit == 0 || self->count < limit);
-}
-
-static void
-worker_take(CpsMdpActor *base, CpsMdpDelivery *delivery)
-{
-    CpsMdpWorker *self = (CpsMdpWorker *)base;
-    WorkerRequest *request = request_new(self, delivery);
-    WorkerRequest *known = request == NULL ? NULL : (WorkerRequest *)cps_idmap_find(&self->requests, request->node.id);
-
-    if (request == NULL) {
-        cps_mdp_actor_log_error(base, NULL, "Received an invalid request");
-    }
-    else if (known != NULL && request_is_repeated(request, known)) {
-        self->repeated++;
-        cps_log(base->base.logger, CPS_LOG_INFO, request->event, "The client has asked again: its request is in work");
-        request_free(request);
-    }
-    else if (known != NULL) {
-        cps_list_append(&known->followers, &request->follower_link);
-    }
-    else if (cps_idmap_add(&self->requests, &request->node) < 0) {
-        PyErr_NoMemory();
-        cps_mdp_actor_log_error(base, request->event, "A request is lost");
-        request_free(request);
-    }
-    else {
-        cps_list_append(&self->order, &request->order);
-        request_start(request);
-    }
-}
-
 /* The next with the same id begins. */
 static void
 worker_hand_on(CpsMdpWorker *self, WorkerRequest *request)
@@ -290,59 +239,23 @@ worker_hand_on(CpsMdpWorker *self, WorkerRequest *request)
 
 /* --- replies --------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Data as the body for a client that knows no events: bytes, or a list of them. New, or NULL with an exception set. */
-static PyObject *
-plain_body(CpsState *state, PyObject *event)
-{
-    PyObject *error = ((CpsEvent *)event)->error;
-    PyObject *data, *text;
-
-    data = error != NULL ? NULL : PyObject_GetAttr(event, state->names.data);
-    if (data != NULL && (PyBytes_Check(data) || PyList_CheckExact(data))) {
-        bool frames = true;
-
-        for (Py_ssize_t i = 0; PyList_Check(data) && frames && i < PyList_GET_SIZE(data); i++) {
-            frames = PyBytes_Check(PyList_GET_ITEM(data, i)) && i < CPS_ZMQ_FRAMES - 6;
-        }
-        if (frames && (PyBytes_Check(data) || PyList_GET_SIZE(data) > 0)) {
-            return data;
-        }
-    }
-    if (data == NULL && error == NULL) {
-        return NULL;
-    }
-    Py_XDECREF(data);
-    text = error != NULL ? PyObject_Str(error) : cps_event_data_string(state, event);
-    if (text != NULL && PyUnicode_Check(text)) {
-        Py_SETREF(text, PyUnicode_AsUTF8String(text));
-    }
-    if (text != NULL && !PyBytes_Check(text)) {
-        PyErr_Format(PyExc_TypeError, "data_string() must return a str, not %.100s", Py_TYPE(text)->tp_name);
-        Py_CLEAR(text);
-    }
-    return text;
-}
-
 /* The body of the reply. New, or NULL with an exception set. */
 static PyObject *
 reply_body(WorkerRequest *self, PyObject *event)
 {
     CpsMdpActor *base = &self->worker->base;
 
+    if (self->plain && ((CpsEvent *)event)->error != NULL) {
+        return cps_mdp_text_body(PyObject_Str(((CpsEvent *)event)->error));
+    }
     if (self->plain) {
-        return plain_body(base->base.state, event);
+        return cps_mdp_body(base->base.state, event);
     }
     base->scratch.length = 0;
     if (cps_wire_dump(base->base.state, &base->wire, event, &base->scratch) < 0) {
         return NULL;
     }
     return PyBytes_FromStringAndSize(base->scratch.bytes, (Py_ssize_t)base->scratch.length);
-}
-
-static int
-add_bytes(CpsZmqMessage *message, PyObject *bytes)
-{
-    return cps_zmq_add(message, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
 }
 
 static int
@@ -364,13 +277,7 @@ reply_write(WorkerRequest *self, CpsZmqMessage *message)
     if (code == 0 && self->has_logging_id) {
         code = add_frame(message, &self->logging_id);
     }
-    if (PyBytes_Check(self->reply)) {
-        return code != 0 ? code : add_bytes(message, self->reply);
-    }
-    for (Py_ssize_t i = 0; code == 0 && i < PyList_GET_SIZE(self->reply); i++) {
-        code = add_bytes(message, PyList_GET_ITEM(self->reply, i));
-    }
-    return code;
+    return code != 0 ? code : cps_mdp_add_body(message, self->reply);
 }
 
 /* Send it through the broker that the request came from, or another one when that is lost: in MDP 0.1 no other broker would know the client.
@@ -489,6 +396,73 @@ request_give_up(WorkerRequest *self, CpsErrorKind kind, const char *text)
         return;
     }
     request_answer(self, body);
+}
+
+/* It cannot be read, as the exception that is set says: that is the answer. Whoever speaks MDP 0.1 gets no other request before that. */
+static void
+request_refuse(WorkerRequest *self)
+{
+    CpsMdpActor *base = &self->worker->base;
+    PyObject *error = PyErr_GetRaisedException(), *event = NULL, *body;
+
+    PyErr_SetRaisedException(Py_NewRef(error));
+    cps_mdp_actor_log_error(base, NULL, "Received an invalid request");
+    if (cps_event_id_new(self->node.id) == 0) {
+        event = error_event(self, error);
+    }
+    body = event == NULL ? NULL : reply_body(self, event);
+    Py_DECREF(error);
+    Py_XDECREF(event);
+    if (body == NULL) {
+        cps_mdp_actor_log_error(base, NULL, "A request could not be answered");
+        request_free(self);
+        return;
+    }
+    request_answer(self, body);
+}
+
+static bool
+worker_may_take(CpsMdpActor *base)
+{
+    const CpsMdpWorker *self = (const CpsMdpWorker *)base;
+    Py_ssize_t limit = base->base.concurrency;
+
+    return !base->end_asked && base->base.takes && !cps_actor_held_back(&base->base) &&
+           (limit == 0 || self->count < limit);
+}
+
+static void
+worker_take(CpsMdpActor *base, CpsMdpDelivery *delivery)
+{
+    CpsMdpWorker *self = (CpsMdpWorker *)base;
+    WorkerRequest *request = request_new(self, delivery), *known;
+
+    if (request == NULL) {
+        cps_mdp_actor_log_error(base, NULL, "A request is lost");
+        return;
+    }
+    if (request_read(request, delivery) < 0) {
+        request_refuse(request);
+        return;
+    }
+    known = (WorkerRequest *)cps_idmap_find(&self->requests, request->node.id);
+    if (known != NULL && request_is_repeated(request, known)) {
+        self->repeated++;
+        cps_log(base->base.logger, CPS_LOG_INFO, request->event, "The client has asked again: its request is in work");
+        request_free(request);
+    }
+    else if (known != NULL) {
+        cps_list_append(&known->followers, &request->follower_link);
+    }
+    else if (cps_idmap_add(&self->requests, &request->node) < 0) {
+        PyErr_NoMemory();
+        cps_mdp_actor_log_error(base, request->event, "A request is lost");
+        request_free(request);
+    }
+    else {
+        cps_list_append(&self->order, &request->order);
+        request_start(request);
+    }
 }
 
 static int
@@ -660,6 +634,28 @@ worker_dealloc(PyObject *op)
 
 /* --- attributes ---------------------------------------------------------------------------------------------------------------------------------- */
 
+/* Request(return_address, broker). New, or NULL with an exception set. */
+static PyObject *
+request_describe(WorkerRequest *self)
+{
+    CpsMdpActor *base = &self->worker->base;
+    CpsMdpPeer *peer = cps_mdp_actor_peer(base);
+    CpsMdpLink *link = peer == NULL ? NULL : cps_mdp_peer_find(peer, self->session);
+    PyObject *client = cps_mdp_frame_bytes(&self->client);
+    PyObject *broker = link == NULL ? Py_NewRef(Py_None) : PyUnicode_FromString(link->name);
+    PyObject *request =
+        client == NULL || broker == NULL ? NULL : PyStructSequence_New(base->base.state->types.MDPRequest);
+
+    if (request == NULL) {
+        Py_XDECREF(client);
+        Py_XDECREF(broker);
+        return NULL;
+    }
+    PyStructSequence_SetItem(request, 0, client);
+    PyStructSequence_SetItem(request, 1, broker);
+    return request;
+}
+
 static PyObject *
 worker_requests(PyObject *op, void *Py_UNUSED(closure))
 {
@@ -670,13 +666,11 @@ worker_requests(PyObject *op, void *Py_UNUSED(closure))
          at = cps_list_after(&self->order, at)) {
         WorkerRequest *request = request_at(at);
         PyObject *id = cps_event_id_hex(request->node.id);
-        PyObject *client = id == NULL ? NULL : cps_mdp_frame_bytes(&request->client);
 
-        if (client == NULL || PyDict_SetItem(requests, id, client) < 0) {
+        if (id == NULL || cps_dict_set_new(requests, id, request_describe(request)) < 0) {
             Py_CLEAR(requests);
         }
         Py_XDECREF(id);
-        Py_XDECREF(client);
     }
     return requests;
 }
@@ -697,6 +691,7 @@ PyDoc_STRVAR(
     "bytes,\n"
     "if there are several frames), and its reply is the data of the event that comes back.\n\n"
     "service: str, the name to register for. service_prefix, service_postfix: kept, without effect.\n"
+    "event_class: the class of events made of such bytes (Event).\n"
     "request_timeout: seconds; a request that the flow keeps for longer is answered with ActorTimeout.\n"
     "concurrency: requests in progress at once; more wait, here and at the broker. 0: no limit.\n" CPS_MDP_DOC
         CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC
@@ -707,8 +702,7 @@ static PyMethodDef worker_methods[] = {CPS_CONSUME_METHOD, {NULL}};
 static PyGetSetDef worker_getset[] = {
     CPS_DICT,
     CPS_MDP_ACTOR_GETSET,
-    {"requests", worker_requests, NULL, PyDoc_STR("dict of event_id to the client's address (bytes): in progress."),
-     NULL},
+    {"requests", worker_requests, NULL, PyDoc_STR("dict of event_id to Request: those in progress."), NULL},
     {"outbound_queue", worker_outbound, NULL, PyDoc_STR("int: replies that wait for a broker."), NULL},
     {NULL},
 };
@@ -734,9 +728,27 @@ static PyType_Spec worker_spec = {
     .slots = worker_slots,
 };
 
+static PyStructSequence_Field request_fields[] = {
+    {"return_address", "bytes: the client's."},
+    {"broker", "str: the one that it came through, as MDPWorker.broker_manager has it; None: it is lost."},
+    {NULL, NULL},
+};
+
+static PyStructSequence_Desc request_desc = {
+    .name = "compysition.actors.mdpactors.Request",
+    .doc = "A request that an MDPWorker has in progress.",
+    .fields = request_fields,
+    .n_in_sequence = 2,
+};
+
 int
 cps_mdpworker_setup(PyObject *module, CpsState *state)
 {
+    state->types.MDPRequest = PyStructSequence_NewType(&request_desc);
+    if (state->types.MDPRequest == NULL ||
+        PyModule_AddObjectRef(module, "MDPRequest", (PyObject *)state->types.MDPRequest) < 0) {
+        return -1;
+    }
     if (cps_add_type(module, &state->types.MDPWorker, &worker_spec, (PyObject *)state->types.MDPActor) < 0) {
         return -1;
     }

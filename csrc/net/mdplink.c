@@ -9,10 +9,10 @@
 #include <string.h>
 
 enum {
-    ATTEMPTS = 3,    /* to get a broker verified, with one pair of sockets */
-    CONNECTIONS = 3, /* pairs of sockets */
-    LIVENESS = 3,    /* heartbeats that may be missed */
-    FIRST_DELAY_MS = 1000,
+    ATTEMPTS = 3,          /* to get a broker verified, with one pair of sockets */
+    CONNECTIONS = 3,       /* pairs of sockets */
+    LIVENESS = 3,          /* heartbeats that may be missed */
+    FIRST_DELAY_MS = 1000, /* or a heartbeat's interval, when that is shorter */
     LAST_DELAY_MS = 32000,
     LINGER_MS = 1000, /* for replies that have just been sent */
     READS = 1000,     /* messages in a row */
@@ -27,12 +27,21 @@ link_header(const CpsMdpLink *self)
     return self->peer->options.worker ? CPS_MDP_WORKER : CPS_MDP_CLIENT;
 }
 
+static uint32_t
+link_first_delay(const CpsMdpLink *self)
+{
+    uint32_t interval = self->peer->options.heartbeat_ms;
+
+    return interval < FIRST_DELAY_MS ? interval : FIRST_DELAY_MS;
+}
+
 /* --- sessions ------------------------------------------------------------------------------------------------------------------------- */
 
 static void
 link_begin_session(CpsMdpLink *self)
 {
     self->session = ++self->peer->sessions;
+    self->busy = false;
     self->liveness = LIVENESS;
     self->connections = 0;
     self->due = uv_now(self->peer->loop) + self->peer->options.heartbeat_ms;
@@ -49,6 +58,29 @@ link_end_session(CpsMdpLink *self)
         self->peer->losses++;
         self->peer->on_change(self->peer);
     }
+}
+
+static void
+link_close_sockets(CpsMdpLink *self, int linger_ms)
+{
+    cps_mdp_socket_close(&self->monitor, 0);
+    if (self->in == self->out) {
+        self->in = NULL;
+    }
+    cps_mdp_socket_close(&self->in, 0);
+    cps_mdp_socket_close(&self->out, linger_ms);
+}
+
+/* Without a connection for a while, longer each time. */
+static void
+link_back_off(CpsMdpLink *self)
+{
+    link_close_sockets(self, 0);
+    link_end_session(self);
+    self->connected = false;
+    self->waiting = true;
+    self->due = uv_now(self->peer->loop) + self->delay_ms;
+    self->delay_ms = self->delay_ms < LAST_DELAY_MS ? 2 * self->delay_ms : LAST_DELAY_MS;
 }
 
 /* --- sending -------------------------------------------------------------------------------------------------------------------------- */
@@ -133,7 +165,8 @@ link_take_verified(CpsMdpLink *self, CpsZmqMessage *message)
     link_begin_session(self);
 }
 
-/* The broker does not want us, or does not know us any more. Returns false: the link has ended. */
+/* The broker does not want us, or does not know us any more. In MDP 0.1 nothing more may be sent on that socket. Returns false: the link, or its
+ * socket, is no more. */
 static bool
 link_take_disconnect(CpsMdpLink *self, CpsZmqMessage *message)
 {
@@ -148,18 +181,16 @@ link_take_disconnect(CpsMdpLink *self, CpsZmqMessage *message)
         cps_mdp_link_free(self);
         return false;
     }
-    link_end_session(self);
     if (self->peer->options.standard) {
-        link_command(self, CPS_MDP_READY, self->peer->options.service);
-        link_begin_session(self);
+        link_back_off(self);
+        return false;
     }
-    else {
-        self->due = 0; /* verify again */
-    }
+    link_end_session(self);
+    self->due = 0; /* verify again */
     return true;
 }
 
-/* Returns whether it was understood; *ended: the link is no more. */
+/* Returns whether it was understood; *ended: the link, or its socket, is no more. */
 static bool
 link_take_as_worker(CpsMdpLink *self, CpsZmqMessage *message, bool *ended)
 {
@@ -177,17 +208,18 @@ link_take_as_worker(CpsMdpLink *self, CpsZmqMessage *message, bool *ended)
 static bool
 link_take_as_client(CpsMdpLink *self, CpsZmqMessage *message)
 {
-    size_t body = self->peer->options.standard ? 3 : 4;
+    const CpsMdpPeerOptions *options = &self->peer->options;
+    size_t body = options->standard ? 3 : 4;
 
-    if (message->count <= body || (!self->peer->options.standard &&
-                                   (!CPS_MDP_IS(message, 2, CPS_MDP_REPLY) || !cps_zmq_frame_is(message, 3, "", 0)))) {
+    if (message->count <= body ||
+        (!options->standard && (!CPS_MDP_IS(message, 2, CPS_MDP_REPLY) || !cps_zmq_frame_is(message, 3, "", 0)))) {
         return false;
     }
-    link_deliver(self, message, 0, body);
+    link_deliver(self, message, options->lock_step ? 2 : 0, body);
     return true;
 }
 
-/* Returns false: the link has ended. */
+/* Returns false: the link, or its socket, is no more. */
 static bool
 link_take(CpsMdpLink *self, CpsZmqMessage *message)
 {
@@ -197,7 +229,7 @@ link_take(CpsMdpLink *self, CpsZmqMessage *message)
     if (message->count >= 3 && !message->too_long && cps_zmq_frame_is(message, 0, "", 0) &&
         cps_zmq_frame_is(message, 1, link_header(self), CPS_MDP_HEADER_SIZE)) {
         self->liveness = LIVENESS;
-        self->delay_ms = FIRST_DELAY_MS;
+        self->delay_ms = link_first_delay(self);
         if (!options->standard && message->count == 4 && CPS_MDP_IS(message, 2, CPS_MDP_VERIFIED)) {
             link_take_verified(self, message);
             return true;
@@ -288,13 +320,20 @@ link_connected(CpsMdpLink *self)
     link_begin_session(self);
 }
 
-/* libzmq connects again by itself. */
+/* libzmq connects again by itself, and sends what it has not sent. In MDP 0.1 the broker would get a reply, or a request in lock-step, that it
+ * does not expect. */
 static void
 link_disconnected(CpsMdpLink *self)
 {
-    if (self->connected) {
-        self->connected = false;
-        cps_mdp_note(self->peer, LOG_WARNING, "Lost the connection to broker %s at %s", self->name, self->endpoint);
+    if (!self->connected) {
+        return;
+    }
+    self->connected = false;
+    cps_mdp_note(self->peer, LOG_WARNING, "Lost the connection to broker %s at %s", self->name, self->endpoint);
+    if (self->peer->options.standard) {
+        link_back_off(self);
+    }
+    else {
         link_end_session(self);
     }
 }
@@ -383,22 +422,14 @@ link_open_sockets(CpsMdpLink *self)
     return self->in == NULL ? code : link_watch(self);
 }
 
-static void
-link_close_sockets(CpsMdpLink *self, int linger_ms)
-{
-    cps_mdp_socket_close(&self->monitor, 0);
-    if (self->in == self->out) {
-        self->in = NULL;
-    }
-    cps_mdp_socket_close(&self->in, 0);
-    cps_mdp_socket_close(&self->out, linger_ms);
-}
-
 /* A reader that has not looked yet is not told when something comes. */
 static void
 link_look(CpsMdpLink *self)
 {
     monitor_heard(self->monitor);
+    if (self->in == NULL) {
+        return; /* it is lost already */
+    }
     if ((cps_zmq_socket_events(&self->in->zmq) & ZMQ_POLLIN) != 0) {
         self->peer->stalled = true;
         self->peer->on_change(self->peer);
@@ -429,6 +460,12 @@ link_connect(CpsMdpLink *self)
     return code;
 }
 
+void
+cps_mdp_link_renew(CpsMdpLink *self)
+{
+    (void)link_connect(self); /* the endpoint is a good one; what fails now is tried again */
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------------------------------ */
 
 CpsMdpLink *
@@ -442,7 +479,7 @@ cps_mdp_link_new(CpsMdpPeer *peer, const char *name, const char *endpoint, bool 
     }
     self->peer = peer;
     self->fixed = fixed;
-    self->delay_ms = FIRST_DELAY_MS;
+    self->delay_ms = link_first_delay(self);
     (void)snprintf(self->name, sizeof(self->name), "%s", name);
     (void)snprintf(self->endpoint, sizeof(self->endpoint), "%s", endpoint);
     cps_list_append(&peer->links, &self->link);
@@ -484,11 +521,7 @@ link_beat(CpsMdpLink *self, uint64_t now)
     if (options->standard && self->liveness-- == 0) {
         cps_mdp_note(self->peer, LOG_WARNING, "Broker %s is silent: connecting again in %u ms", self->endpoint,
                      self->delay_ms);
-        link_close_sockets(self, 0);
-        link_end_session(self);
-        self->waiting = true;
-        self->due = now + self->delay_ms;
-        self->delay_ms = self->delay_ms < LAST_DELAY_MS ? 2 * self->delay_ms : LAST_DELAY_MS;
+        link_back_off(self);
         return;
     }
     link_command(self, CPS_MDP_HEARTBEAT, options->standard ? NULL : options->identity);
@@ -508,7 +541,7 @@ link_try(CpsMdpLink *self, uint64_t now)
     }
     if (self->connections < CONNECTIONS || self->fixed) {
         cps_mdp_note(self->peer, LOG_INFO, "Broker %s did not answer: reconnecting to %s", self->name, self->endpoint);
-        (void)link_connect(self); /* the endpoint is a good one; what fails now is tried again */
+        cps_mdp_link_renew(self);
         return;
     }
     cps_mdp_note(self->peer, LOG_INFO, "Broker %s did not answer: permanently disconnected from %s", self->name,
@@ -523,7 +556,7 @@ cps_mdp_link_tick(CpsMdpLink *self, uint64_t now)
         return;
     }
     if (self->waiting || self->in == NULL) {
-        (void)link_connect(self);
+        cps_mdp_link_renew(self);
     }
     else if (self->session != 0) {
         link_beat(self, now);

@@ -30,6 +30,7 @@ struct CpsMdpLink {
     bool fixed;            /* one of the list: never given up */
     bool connected;
     bool full;    /* takes nothing for now */
+    bool busy;    /* lock-step: waits for a reply, in this session */
     bool waiting; /* without sockets until `due` */
     bool refused; /* that was logged */
 };
@@ -47,6 +48,9 @@ void cps_mdp_text(char *text, size_t size, CpsZmqMessage *message, size_t frame)
 
 /* Connect to a broker. Returns NULL with *code_p an errno. */
 CpsMdpLink *cps_mdp_link_new(CpsMdpPeer *peer, const char *name, const char *endpoint, bool fixed, int *code_p);
+
+/* Begin anew with other sockets: what comes on the old ones is lost. */
+void cps_mdp_link_renew(CpsMdpLink *self);
 
 /* Let go of it; no session of it remains. */
 void cps_mdp_link_free(CpsMdpLink *self);

@@ -313,7 +313,7 @@ cps_mdp_peer_pick(CpsMdpPeer *peer)
     for (CpsLink *at = cps_list_first(&peer->links); at != NULL; at = cps_list_after(&peer->links, at)) {
         CpsMdpLink *link = CPS_CONTAINER(at, CpsMdpLink, link);
 
-        if (link->session != 0 && !link->full) {
+        if (link->session != 0 && !link->full && !link->busy) {
             cps_link_remove(at);
             cps_list_append(&peer->links, at);
             return link;

@@ -19,8 +19,9 @@ enum { CPS_MDP_IDENTITY_SIZE = 33 }; /* 32 hex digits and NUL */
 
 /* Strings are borrowed until cps_mdp_peer_close. */
 typedef struct {
-    bool worker;   /* else a client */
-    bool standard; /* plain MDP 0.1 */
+    bool worker;    /* else a client */
+    bool standard;  /* plain MDP 0.1 */
+    bool lock_step; /* a standard client, one request at a time for each connection: nothing else tells replies apart */
     char identity[CPS_MDP_IDENTITY_SIZE];
     const char *service;                    /* of a worker */
     const char *publisher, *publisher_host; /* "tcp://localhost:6001" and "localhost"; NULL: no discovery */
@@ -32,7 +33,8 @@ typedef struct {
     const CpsZmqSecurity *security; /* or NULL */
 } CpsMdpPeerOptions;
 
-/* A request for a worker: the address of its client, then its body; or a reply for a client: its body. */
+/* A request for a worker: the address of its client, then its body; or a reply for a client: its body, in lock-step
+ * after the name of the service. */
 typedef struct {
     CpsLink link;
     uint64_t session; /* of the broker that it came from */

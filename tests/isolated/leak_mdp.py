@@ -59,6 +59,11 @@ def leak_requests_of_the_standard():
         ask(broker.endpoint, standard=True)
 
 
+def leak_requests_as_data():
+    with brokering() as broker:
+        ask(broker.endpoint, standard=True, body="data")
+
+
 def leak_requests_without_a_broker():
     ask("tcp://127.0.0.1:1")
 
