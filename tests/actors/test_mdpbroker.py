@@ -14,7 +14,7 @@ from compysition import Event, Queue
 from compysition.actors import MDPBroker, MDPClient, MDPWorker
 from compysition.actors.zeromq import curve_keypair
 from compysition.errors import SetupError
-from tests.actors.test_mdpactors import Echo, Events
+from tests.actors.mdpsides import Echo, Events
 from tests.flows import quiet_director
 from tests.servers import running
 from tests.waiting import wait_until
