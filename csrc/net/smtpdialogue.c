@@ -139,7 +139,7 @@ say_quit(CpsSmtpDialogue *self, CpsMailOutcome outcome)
 void
 cps_smtp_dialogue_begin(CpsSmtpDialogue *self)
 {
-    char parameters[TEXT_SIZE] = "";
+    char parameters[TEXT_SIZE], size[32] = "";
 
     self->reply = 0; /* a server that knows HELO only has refused EHLO */
     self->error.length = 0;
@@ -148,14 +148,10 @@ cps_smtp_dialogue_begin(CpsSmtpDialogue *self)
         return;
     }
     if (self->offers_size) {
-        (void)snprintf(parameters, sizeof(parameters), " SIZE=%zu", self->message.length);
+        (void)snprintf(size, sizeof(size), " SIZE=%zu", self->message.length);
     }
-    if (self->is_8bit && self->offers_8bit) {
-        (void)strcat(parameters, " BODY=8BITMIME");
-    }
-    if (self->is_utf8) {
-        (void)strcat(parameters, " SMTPUTF8");
-    }
+    (void)snprintf(parameters, sizeof(parameters), "%s%s%s", size,
+                   self->is_8bit && self->offers_8bit ? " BODY=8BITMIME" : "", self->is_utf8 ? " SMTPUTF8" : "");
     say(self, CPS_SMTP_TO_MAIL, "MAIL FROM:", self->sender.bytes, parameters);
 }
 
