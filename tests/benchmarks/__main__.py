@@ -49,6 +49,11 @@ MEASURES = {
     "smtp_server:sessions": ("native",),
     "zmq_pushpull:throughput": ("native",),
     "tcp:throughput": ("native",),
+    "majordomo:requests": ("native",),
+    "majordomo:many_workers": ("native",),
+    "majordomo:worker_dies": ("native",),
+    "majordomo:broker_dies": ("native",),
+    "majordomo:registration_dies": ("native",),
     "soak:soak": ("native",),
     "soak:transforms": ("native",),
 }

@@ -16,8 +16,9 @@ from tests.benchmarks.rows import Row
 
 IN_FLIGHT = 256
 WARM_UP = 1000
-SECONDS = 12  # of load around a death: a silent worker is found out after 7.5
+SECONDS = 6  # of load around a death
 RATE = 1000  # requests a second then
+WORK = 20  # milliseconds that a worker needs for one, so that it has some when it dies
 
 
 @contextlib.contextmanager
@@ -171,7 +172,7 @@ def death(name, brokers=2, workers=2):
         for number in range(brokers):
             start(f"broker {number}", "broker", free_port(), listen, publish).stdout.readline()
         for number in range(workers):
-            start(f"worker {number}", "worker", publish)
+            start(f"worker {number}", "worker", publish, WORK)
         client = start("client", "steady", publish, RATE, SECONDS)
         client.stdout.readline()
         time.sleep(2)

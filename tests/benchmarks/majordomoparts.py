@@ -13,7 +13,7 @@ import compysition
 from compysition import Actor, Event
 from compysition.actors import MDPClient, MDPWorker
 from tests.benchmarks.rows import percentile
-from tests.flows import Forward, quiet_director
+from tests.flows import Forward, Slow, quiet_director
 
 SERVICE = "echo"
 
@@ -128,10 +128,14 @@ def run_registry(listen, publish):
     director.block()
 
 
-def run_worker(where):
+def run_worker(where, milliseconds="0"):
+    """Answer each request after that time; others meanwhile."""
     director = quiet_director()
     worker = director.register_actor(MDPWorker, "worker", SERVICE, **brokers(where))
-    echo = director.register_actor(Forward, "echo")
+    if milliseconds == "0":
+        echo = director.register_actor(Forward, "echo")
+    else:
+        echo = director.register_actor(Slow, "slow", int(milliseconds) / 1000, concurrency=1000)
     director.connect_queue(worker, echo)
     director.connect_queue(echo, worker)
     director.start()
