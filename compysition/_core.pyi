@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal, Self, TypeVar, final
+from typing import Any, ClassVar, Final, Literal, Self, TypeVar, final, type_check_only
 
 from _typeshed import structseq
 from typing_extensions import disjoint_base
@@ -1537,8 +1537,8 @@ class MDPBrokerRegistrationService(Actor):
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
-@disjoint_base
-class ZMQPush(Actor):
+@type_check_only
+class _ZMQActor(Actor):
     TCP: ClassVar[str]
     IPC: ClassVar[str]
     INPROC: ClassVar[str]
@@ -1556,6 +1556,10 @@ class ZMQPush(Actor):
     def events_received(self) -> int: ...
     @property
     def events_refused(self) -> int: ...
+    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
+
+@disjoint_base
+class ZMQPush(_ZMQActor):
     def __init__(
         self,
         name: str,
@@ -1566,33 +1570,16 @@ class ZMQPush(Actor):
         host: str | None = None,
         *args: Any,
         high_water_mark: int = 1000,
+        max_batch: int = 64,
         linger: float = 2,
         serializer: str = "cbor",
         event_classes: Sequence[type[Event]] = ...,
         max_event_bytes: int = 67108864,
         **kwargs: Any,
     ) -> None: ...
-    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
 @disjoint_base
-class ZMQPull(Actor):
-    TCP: ClassVar[str]
-    IPC: ClassVar[str]
-    INPROC: ClassVar[str]
-    protocol: ClassVar[int]
-    mode: str
-    transmission_protocol: str
-    host: str | None
-    socket_file: str | None
-    port: int
-    @property
-    def endpoint(self) -> str | None: ...
-    @property
-    def events_sent(self) -> int: ...
-    @property
-    def events_received(self) -> int: ...
-    @property
-    def events_refused(self) -> int: ...
+class ZMQPull(_ZMQActor):
     def __init__(
         self,
         name: str,
@@ -1609,27 +1596,9 @@ class ZMQPull(Actor):
         max_event_bytes: int = 67108864,
         **kwargs: Any,
     ) -> None: ...
-    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
 @disjoint_base
-class ZMQPub(Actor):
-    TCP: ClassVar[str]
-    IPC: ClassVar[str]
-    INPROC: ClassVar[str]
-    protocol: ClassVar[int]
-    mode: str
-    transmission_protocol: str
-    host: str | None
-    socket_file: str | None
-    port: int
-    @property
-    def endpoint(self) -> str | None: ...
-    @property
-    def events_sent(self) -> int: ...
-    @property
-    def events_received(self) -> int: ...
-    @property
-    def events_refused(self) -> int: ...
+class ZMQPub(_ZMQActor):
     def __init__(
         self,
         name: str,
@@ -1646,27 +1615,9 @@ class ZMQPub(Actor):
         max_event_bytes: int = 67108864,
         **kwargs: Any,
     ) -> None: ...
-    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
 @disjoint_base
-class ZMQSub(Actor):
-    TCP: ClassVar[str]
-    IPC: ClassVar[str]
-    INPROC: ClassVar[str]
-    protocol: ClassVar[int]
-    mode: str
-    transmission_protocol: str
-    host: str | None
-    socket_file: str | None
-    port: int
-    @property
-    def endpoint(self) -> str | None: ...
-    @property
-    def events_sent(self) -> int: ...
-    @property
-    def events_received(self) -> int: ...
-    @property
-    def events_refused(self) -> int: ...
+class ZMQSub(_ZMQActor):
     def __init__(
         self,
         name: str,
@@ -1684,27 +1635,9 @@ class ZMQSub(Actor):
         max_event_bytes: int = 67108864,
         **kwargs: Any,
     ) -> None: ...
-    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
 @disjoint_base
-class ZMQDealer(Actor):
-    TCP: ClassVar[str]
-    IPC: ClassVar[str]
-    INPROC: ClassVar[str]
-    protocol: ClassVar[int]
-    mode: str
-    transmission_protocol: str
-    host: str | None
-    socket_file: str | None
-    port: int
-    @property
-    def endpoint(self) -> str | None: ...
-    @property
-    def events_sent(self) -> int: ...
-    @property
-    def events_received(self) -> int: ...
-    @property
-    def events_refused(self) -> int: ...
+class ZMQDealer(_ZMQActor):
     def __init__(
         self,
         name: str,
@@ -1721,27 +1654,9 @@ class ZMQDealer(Actor):
         max_event_bytes: int = 67108864,
         **kwargs: Any,
     ) -> None: ...
-    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
 @disjoint_base
-class ZMQReq(Actor):
-    TCP: ClassVar[str]
-    IPC: ClassVar[str]
-    INPROC: ClassVar[str]
-    protocol: ClassVar[int]
-    mode: str
-    transmission_protocol: str
-    host: str | None
-    socket_file: str | None
-    port: int
-    @property
-    def endpoint(self) -> str | None: ...
-    @property
-    def events_sent(self) -> int: ...
-    @property
-    def events_received(self) -> int: ...
-    @property
-    def events_refused(self) -> int: ...
+class ZMQReq(_ZMQActor):
     def __init__(
         self,
         name: str,
@@ -1759,27 +1674,9 @@ class ZMQReq(Actor):
         max_event_bytes: int = 67108864,
         **kwargs: Any,
     ) -> None: ...
-    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
 @disjoint_base
-class ZMQRep(Actor):
-    TCP: ClassVar[str]
-    IPC: ClassVar[str]
-    INPROC: ClassVar[str]
-    protocol: ClassVar[int]
-    mode: str
-    transmission_protocol: str
-    host: str | None
-    socket_file: str | None
-    port: int
-    @property
-    def endpoint(self) -> str | None: ...
-    @property
-    def events_sent(self) -> int: ...
-    @property
-    def events_received(self) -> int: ...
-    @property
-    def events_refused(self) -> int: ...
+class ZMQRep(_ZMQActor):
     def __init__(
         self,
         name: str,
@@ -1797,7 +1694,6 @@ class ZMQRep(Actor):
         max_event_bytes: int = 67108864,
         **kwargs: Any,
     ) -> None: ...
-    def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
 
 # ---- directors ----
 

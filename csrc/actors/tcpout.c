@@ -267,7 +267,6 @@ tcpout_add(CpsTCPOut *self, PyObject *event, const CpsBuffer *bytes)
 static int
 tcpout_consume(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
 {
-    enum { LARGE = 65536 };
     CpsTCPOut *self = tcpout_of(actor);
     CpsBuffer bytes = {0};
     int status;
@@ -280,11 +279,7 @@ tcpout_consume(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
     if (status == 0) {
         status = tcpout_add(self, event, &bytes);
     }
-    if (bytes.capacity > LARGE) {
-        cps_buffer_free(&bytes);
-    }
-    bytes.length = 0;
-    cps_buffer_move(&self->scratch, &bytes);
+    cps_buffer_recycle(&self->scratch, &bytes);
     return status;
 }
 

@@ -12,12 +12,6 @@ zmq_of(const CpsActor *actor)
     return (CpsZmqActor *)actor;
 }
 
-static const CpsZmqActorOps *
-zmq_ops(const CpsZmqActor *self)
-{
-    return (const CpsZmqActorOps *)self->base.ops;
-}
-
 /* --- the socket ----------------------------------------------------------------------------------------------------------------------- */
 
 struct CpsZmqPort {
@@ -70,8 +64,8 @@ zmq_let_go(CpsZmqActor *self)
     CpsZmqPort *port = self->socket;
 
     self->socket = NULL;
-    if (self->base.ops != NULL && zmq_ops(self)->give_up != NULL) {
-        zmq_ops(self)->give_up(self);
+    if (self->base.ops != NULL && cps_zmq_actor_ops(self)->give_up != NULL) {
+        cps_zmq_actor_ops(self)->give_up(self);
     }
     if (port == NULL) {
         return;
@@ -202,17 +196,29 @@ port_subscribe(CpsZmqActor *self, CpsZmqPort *port)
     return 0;
 }
 
+/* How many events a message may have. A socket that binds gives messages to its peers in turn: there each has one. The high-water mark, which
+ * libzmq counts in messages, stays GRAIN of them at least. */
+static int
+zmq_batch(const CpsZmqActor *self)
+{
+    enum { GRAIN = 8 };
+    const CpsZmqActorOps *ops = cps_zmq_actor_ops(self);
+    int limit = self->high_water_mark / GRAIN < self->max_batch ? self->high_water_mark / GRAIN : self->max_batch;
+
+    return limit > 1 && ops->batches && (!ops->sends || zmq_connects(self)) ? limit : 1;
+}
+
 /* Returns an errno. */
 static int
 port_make(CpsZmqActor *self, CpsZmqPort *port)
 {
     CpsZmqSecurity security;
-    int type = zmq_ops(self)->type;
+    int type = cps_zmq_actor_ops(self)->type;
     bool only_hears =
         type == ZMQ_PULL || type == ZMQ_SUB; /* what SUB unsubscribes at its end is not worth waiting for */
     CpsZmqOptions options = {
         .type = type,
-        .high_water_mark = self->high_water_mark,
+        .high_water_mark = self->high_water_mark / self->batch,
         .linger_ms = only_hears ? 0 : (int)(self->linger * 1000),
         .max_bytes = (int64_t)self->wire.limit,
         .security = cps_zmq_keys_security(&self->keys, &security) ? &security : NULL,
@@ -245,6 +251,7 @@ zmq_open(CpsZmqActor *self, CpsRuntime *rt)
     port->socket.on_closed = port_on_closed;
     cps_port_init(&port->port, rt, port_changed);
     port->port.close = port_close;
+    self->batch = zmq_batch(self);
     code = port_make(self, port);
     if (code != 0) {
         free(port);
@@ -264,56 +271,48 @@ zmq_open(CpsZmqActor *self, CpsRuntime *rt)
 
 /* --- sending ------------------------------------------------------------------------------------------------------------------------------ */
 
-/* Whether it takes events depends on the socket's room. */
+void *
+cps_zmq_actor_socket(const CpsZmqActor *self)
+{
+    return self->socket == NULL ? NULL : self->socket->socket.socket;
+}
+
+/* Send what waits. Whether the actor takes more depends on the socket's room, which is asked for last: any call may take the sign of it. */
 static void
 zmq_look_for_room(CpsZmqActor *self)
 {
-    bool full = self->socket == NULL || (cps_zmq_socket_events(&self->socket->socket) & ZMQ_POLLOUT) == 0;
-    bool was_busy = self->base.busy;
+    bool was_busy = self->base.busy, full, all_sent;
 
-    if (!full) {
-        cps_zmq_actor_send_unsent(self);
-    }
-    self->base.busy = full || self->asking != NULL || self->unsent != NULL;
+    do {
+        all_sent = cps_zmq_actor_flush(self);
+        full = self->socket == NULL || (cps_zmq_socket_events(&self->socket->socket) & ZMQ_POLLOUT) == 0;
+    } while (!all_sent && !full);
+    self->base.busy = full || self->asking != NULL;
     if (was_busy && !self->base.busy) {
         cps_actor_schedule(&self->base);
     }
 }
 
+/* Attributes of the event may be computed by code that blocks, while other events are sent: so the bytes are the call's own. */
 int
-cps_zmq_actor_write(CpsZmqActor *self, PyObject *event, const char *before, size_t before_length,
-                    CpsZmqMessage *message)
+cps_zmq_actor_frame(CpsZmqActor *self, PyObject *event, zmq_msg_t *frame)
 {
-    int code;
+    CpsBuffer bytes = {0};
+    int status;
 
-    if (self->socket == NULL || self->socket->port.rt != cps_runtime_peek()) {
+    cps_buffer_move(&bytes, &self->scratch);
+    status = cps_wire_dump(self->base.state, &self->wire, event, &bytes);
+    if (status == 0 && (self->socket == NULL || self->socket->port.rt != cps_runtime_peek())) {
         cps_raise(self->base.state, CPS_SERVICE_UNAVAILABLE, "the ZeroMQ socket of '%S' is not open in this thread",
                   self->base.name);
-        return -1;
+        status = -1;
     }
-    self->scratch.length = 0;
-    if (cps_wire_dump(self->base.state, &self->wire, event, &self->scratch) < 0) {
-        return -1;
-    }
-    code = before == NULL ? 0 : cps_zmq_add(message, before, before_length);
-    if (code == 0) {
-        code = cps_zmq_add(message, self->scratch.bytes, self->scratch.length);
-    }
-    if (code != 0) {
+    if (status == 0 && cps_zmq_frame(frame, bytes.bytes, bytes.length) != 0) {
         PyErr_NoMemory();
+        status = -1;
     }
-    return code == 0 ? 0 : -1;
-}
-
-int
-cps_zmq_actor_try(CpsZmqActor *self, CpsZmqMessage *message)
-{
-    int code = cps_zmq_send(&self->socket->socket, message);
-
-    if (zmq_ops(self)->receive != NULL) {
-        cps_zmq_actor_schedule(self); /* the call may have taken the sign that something has come */
-    }
-    return code;
+    cps_buffer_recycle(&self->scratch, &bytes);
+    return status;
 }
 
 int
@@ -334,9 +333,17 @@ cps_zmq_actor_send(CpsZmqActor *self, PyObject *event, const char *before, size_
     int result;
 
     cps_zmq_message_init(&message);
-    result = cps_zmq_actor_write(self, event, before, before_length, &message);
+    if (before != NULL && cps_zmq_add(&message, before, before_length) != 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    result = cps_zmq_actor_frame(self, event, &message.frames[message.count]);
     if (result == 0) {
-        result = cps_zmq_actor_sent(self, cps_zmq_actor_try(self, &message));
+        message.count++;
+        result = cps_zmq_actor_sent(self, cps_zmq_send(&self->socket->socket, &message));
+        if (cps_zmq_actor_ops(self)->receive != NULL) {
+            cps_zmq_actor_schedule(self); /* the call may have taken the sign that something has come */
+        }
     }
     cps_zmq_message_close(&message);
     return result;
@@ -379,12 +386,14 @@ static bool
 zmq_receive_one(CpsZmqActor *self)
 {
     CpsZmqMessage message;
+    CpsZmqSocket *socket = self->socket == NULL ? NULL : &self->socket->socket;
 
-    if (self->socket == NULL || cps_zmq_receive(&self->socket->socket, &message) != 0) {
+    if (socket == NULL || (cps_zmq_actor_ops(self)->batches ? cps_zmq_receive_frame(socket, &message)
+                                                            : cps_zmq_receive(socket, &message)) != 0) {
         return false;
     }
     self->received++;
-    if (zmq_ops(self)->receive(self, &message) < 0) {
+    if (cps_zmq_actor_ops(self)->receive(self, &message) < 0) {
         zmq_refuse(self);
     }
     cps_zmq_message_close(&message);
@@ -394,7 +403,7 @@ zmq_receive_one(CpsZmqActor *self)
 static bool
 zmq_may_receive(const CpsZmqActor *self)
 {
-    const CpsZmqActorOps *ops = zmq_ops(self);
+    const CpsZmqActorOps *ops = cps_zmq_actor_ops(self);
 
     return ops->receive != NULL && !self->end_asked && self->base.takes && !cps_actor_held_back(&self->base) &&
            (ops->waits == NULL || !ops->waits(self));
@@ -404,7 +413,7 @@ zmq_may_receive(const CpsZmqActor *self)
 static void
 zmq_drain(CpsZmqActor *self)
 {
-    const CpsZmqActorOps *ops = zmq_ops(self);
+    const CpsZmqActorOps *ops = cps_zmq_actor_ops(self);
 
     for (int i = 0; ops->receive != NULL && ops->waits == NULL && i < self->high_water_mark; i++) {
         if (!zmq_receive_one(self)) {
@@ -420,8 +429,8 @@ zmq_run(CpsReady *ready, CpsRuntime *rt)
     CpsWorker *worker = rt->running;
 
     self->scheduled = false;
-    if (zmq_ops(self)->settle != NULL) {
-        zmq_ops(self)->settle(self);
+    if (cps_zmq_actor_ops(self)->settle != NULL) {
+        cps_zmq_actor_ops(self)->settle(self);
     }
     if (self->end_asked && !self->drained) {
         self->drained = true; /* once: a peer may send faster than the flow ends */
@@ -433,7 +442,7 @@ zmq_run(CpsReady *ready, CpsRuntime *rt)
             break;
         }
     }
-    if (zmq_ops(self)->sends) {
+    if (cps_zmq_actor_ops(self)->sends) {
         zmq_look_for_room(self);
     }
     self->base.running--;
@@ -466,10 +475,11 @@ cps_zmq_actor_start(CpsActor *actor)
     CpsZmqActor *self = zmq_of(actor);
 
     if (self->socket != NULL && self->socket->port.rt->abandoned) {
-        self->socket = NULL; /* of the process that this one was forked from */
+        self->socket = NULL; /* of the process that this one was forked from, as what was gathered for it */
+        (void)cps_zmq_actor_unfinished(actor, true);
     }
     self->end_asked = self->drained = false;
-    self->base.busy = zmq_ops(self)->sends; /* until it is known that there is room */
+    self->base.busy = cps_zmq_actor_ops(self)->sends; /* until it is known that there is room */
     if (self->socket == NULL && zmq_open(self, actor->rt) < 0) {
         return -1;
     }
@@ -480,7 +490,7 @@ cps_zmq_actor_start(CpsActor *actor)
 void
 cps_zmq_actor_resume(CpsActor *actor)
 {
-    if (zmq_ops(zmq_of(actor))->receive != NULL) {
+    if (cps_zmq_actor_ops(zmq_of(actor))->receive != NULL) {
         cps_zmq_actor_schedule(zmq_of(actor));
     }
 }
@@ -531,8 +541,12 @@ int
 cps_zmq_actor_init(PyObject *op, const CpsZmqActorOps *ops, const char *function, PyObject *args, PyObject *kwargs)
 {
     CpsZmqActor *self = (CpsZmqActor *)op;
-    int status = cps_zmq_actor_take_arguments(self, ops, function, args, kwargs);
+    int status;
 
+    if (self->gathered.head.next == NULL) {
+        cps_list_init(&self->gathered);
+    }
+    status = cps_zmq_actor_take_arguments(self, ops, function, args, kwargs);
     self->ready.run = zmq_run;
     self->ready.again = zmq_again;
     self->base.busy = ops->sends;
@@ -580,6 +594,9 @@ cps_zmq_actor_dealloc(PyObject *op)
     CpsZmqActor *self = (CpsZmqActor *)op;
 
     PyObject_GC_UnTrack(op);
+    if (self->gathered.head.next != NULL) {
+        (void)cps_zmq_actor_unfinished(&self->base, true);
+    }
     zmq_let_go(self);
     cps_link_remove(&self->ready.link);
     Py_CLEAR(self->topics);
@@ -604,9 +621,8 @@ PyMemberDef cps_zmq_actor_members[] = {
     {"endpoint", T_OBJECT, offsetof(CpsZmqActor, endpoint), READONLY,
      "Where it is bound or connects to, once it has started."},
     {"events_sent", T_ULONGLONG, offsetof(CpsZmqActor, sent), READONLY, "Events that the socket has taken."},
-    {"events_received", T_ULONGLONG, offsetof(CpsZmqActor, received), READONLY, "Messages that came."},
-    {"events_refused", T_ULONGLONG, offsetof(CpsZmqActor, refused), READONLY,
-     "Messages among them that were no events."},
+    {"events_received", T_ULONGLONG, offsetof(CpsZmqActor, received), READONLY, "Events that came."},
+    {"events_refused", T_ULONGLONG, offsetof(CpsZmqActor, refused), READONLY, "What came and was no event."},
     {NULL},
 };
 

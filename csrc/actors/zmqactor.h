@@ -24,6 +24,7 @@ typedef struct {
     int type; /* ZMQ_PUSH, ... */
     const char *default_mode;
     bool sends;
+    bool batches; /* each frame of a message is an event */
 } CpsZmqActorOps;
 
 struct CpsZmqActor {
@@ -35,19 +36,32 @@ struct CpsZmqActor {
     PyObject *endpoint; /* owned str: where it is bound to, or connects to; NULL before the start */
     int port;           /* as given; once bound, the real one */
     int high_water_mark;
+    int max_batch;      /* events in a message, of kinds that batch */
     double linger;      /* seconds */
     double timeout;     /* seconds, of kinds that wait for an answer */
     CpsZmqPort *socket; /* owned until closed; NULL */
     CpsReady ready;     /* the socket may have something, or take something */
     bool scheduled, end_asked, drained;
-    CpsJob *unsent;    /* borrowed: the message that waits for room, and with it the consume of its event; or NULL */
-    CpsBuffer scratch; /* the event that is being written */
+    CpsBuffer scratch; /* for the bytes of the next event */
+
+    /* of zmqbatch.c */
+    CpsList gathered;   /* events that the socket has not taken yet, oldest first */
+    int batch;          /* of max_batch, while it is started */
+    int fresh;          /* events since the socket was tried last */
+    size_t fresh_bytes; /* of those */
+
     uint64_t sent, received, refused;
 
     /* of REQ and REP */
     CpsJob *asking;                    /* borrowed: the request that waits for its reply; or NULL */
     struct CpsZmqAnswering *answering; /* owned: the request that is to be answered; or NULL */
 };
+
+static inline const CpsZmqActorOps *
+cps_zmq_actor_ops(const CpsZmqActor *self)
+{
+    return (const CpsZmqActorOps *)self->base.ops;
+}
 
 /* A whole tp_init. `function` names the type in errors. */
 int cps_zmq_actor_init(PyObject *op, const CpsZmqActorOps *ops, const char *function, PyObject *args, PyObject *kwargs);
@@ -83,28 +97,33 @@ extern PyGetSetDef cps_zmq_actor_getset[];
     "transmission_protocol: \"tcp\", \"ipc\" or \"inproc\" (ValueError for others); the last two need socket_file.\n" \
     "host: name or address. By default a bound socket listens on all interfaces, and one that connects goes to "      \
     "127.0.0.1.\n"                                                                                                    \
-    "high_water_mark: messages that wait at most for each peer; 1000.\n"
+    "high_water_mark: events that wait at most for each peer; 1000.\n"
 #define CPS_ZMQ_LINGER_DOC "linger: seconds that a stop waits for what was not sent yet; 2.\n"
 
 /* Have the socket looked at, in a worker. */
 void cps_zmq_actor_schedule(CpsZmqActor *self);
 
-/* Write the event, after a frame `before` unless that is NULL, and send it. The actor takes no more events while the socket has no room.
- * Returns 0, or -1 with an exception set. */
+/* Send the event at once, after a frame `before` unless that is NULL. Returns 0, or -1 with an exception set. */
 int cps_zmq_actor_send(CpsZmqActor *self, PyObject *event, const char *before, size_t before_length);
 
-/* The same in its steps. Write it as frames of `message`, which the caller closes; send that: 0, EAGAIN or another errno, and it is as it was;
- * count it, or raise what the errno says. */
-int cps_zmq_actor_write(CpsZmqActor *self, PyObject *event, const char *before, size_t before_length,
-                        CpsZmqMessage *message);
-int cps_zmq_actor_try(CpsZmqActor *self, CpsZmqMessage *message);
+/* Make a frame of the event. Returns 0, or -1 with an exception set. */
+int cps_zmq_actor_frame(CpsZmqActor *self, PyObject *event, zmq_msg_t *frame);
+
+/* Count an event that was sent, or raise what the errno of sending it says. Returns 0 or -1. */
 int cps_zmq_actor_sent(CpsZmqActor *self, int code);
 
-/* A start_job for kinds whose socket may have no room: send the event, or keep its message until there is some. (zmqunsent.c) */
-int cps_zmq_actor_send_or_keep(CpsActor *actor, CpsConsume *consume);
+/* The ZeroMQ socket; NULL: it is closed. */
+void *cps_zmq_actor_socket(const CpsZmqActor *self);
 
-/* Send what was kept, if there is room. (zmqunsent.c) */
-void cps_zmq_actor_send_unsent(CpsZmqActor *self);
+/* A start_job for kinds whose socket may have no room: the event is sent together with those that follow it in the inbox, or kept until there is
+ * room. (zmqbatch.c) */
+int cps_zmq_actor_gather(CpsActor *actor, CpsConsume *consume);
+
+/* Send what was gathered, as far as there is room. Returns whether nothing is left. (zmqbatch.c) */
+bool cps_zmq_actor_flush(CpsZmqActor *self);
+
+/* How many are left; CpsActorOps.unfinished. (zmqbatch.c) */
+Py_ssize_t cps_zmq_actor_unfinished(CpsActor *actor, bool give_up);
 
 /* The event of a frame. New, or NULL with an exception set. */
 PyObject *cps_zmq_actor_load(CpsZmqActor *self, CpsZmqMessage *message, size_t frame);

@@ -2,11 +2,11 @@
 #include "actors/zmqactor.h"
 
 enum { NAME, MODE, PORT, PROTOCOL, SOCKET_FILE, HOST, POSITIONAL };
-enum { DEFAULT_PORT = 9000, DEFAULT_HIGH_WATER_MARK = 1000, PORT_LIMIT = 65535 };
+enum { DEFAULT_PORT = 9000, DEFAULT_HIGH_WATER_MARK = 1000, DEFAULT_BATCH = 64, PORT_LIMIT = 65535 };
 
 /* Keywords without a place among the positional arguments. Borrowed; NULL when not given. */
 typedef struct {
-    PyObject *high_water_mark, *linger, *timeout, *topics, *listen;
+    PyObject *high_water_mark, *linger, *timeout, *topics, *max_batch, *listen;
     CpsWireArgs wire;
     CpsZmqSecurityArgs security;
 } Keywords;
@@ -22,6 +22,7 @@ static const char *const names[] = {
     "linger",
     "timeout",
     "topics",
+    "max_batch",
     "listen",
     CPS_WIRE_ARGUMENTS,
     CPS_ZMQ_SECURITY_ARGUMENTS,
@@ -131,6 +132,7 @@ check_kind(int type, const char *function, const Keywords *given)
 {
     const char *name = given->topics != NULL && type != ZMQ_SUB                       ? "topics"
                        : given->timeout != NULL && type != ZMQ_REQ && type != ZMQ_REP ? "timeout"
+                       : given->max_batch != NULL && type != ZMQ_PUSH                 ? "max_batch"
                                                                                       : NULL;
 
     if (name != NULL) {
@@ -140,20 +142,32 @@ check_kind(int type, const char *function, const Keywords *given)
     return 0;
 }
 
+/* A number of things, at least 1. Returns 0, or -1 with an exception set. */
+static int
+take_count(int *count, const char *name, Py_ssize_t by_default, PyObject *value)
+{
+    Py_ssize_t number = by_default;
+
+    if (cps_take_size(&number, value) < 0) {
+        return -1;
+    }
+    if (number < 1 || number > INT_MAX) {
+        PyErr_Format(PyExc_ValueError, "%s must be positive, not %zd", name, number);
+        return -1;
+    }
+    *count = (int)number;
+    return 0;
+}
+
 static int
 take_keywords(CpsZmqActor *self, const CpsZmqActorOps *ops, const Keywords *given)
 {
-    Py_ssize_t mark = DEFAULT_HIGH_WATER_MARK;
-
-    if (cps_take_size(&mark, given->high_water_mark) < 0 || take_seconds(&self->linger, "linger", given->linger) < 0 ||
+    if (take_count(&self->high_water_mark, "high_water_mark", DEFAULT_HIGH_WATER_MARK, given->high_water_mark) < 0 ||
+        take_count(&self->max_batch, "max_batch", DEFAULT_BATCH, given->max_batch) < 0 ||
+        take_seconds(&self->linger, "linger", given->linger) < 0 ||
         take_seconds(&self->timeout, "timeout", given->timeout) < 0) {
         return -1;
     }
-    if (mark < 1 || mark > INT_MAX) {
-        PyErr_Format(PyExc_ValueError, "high_water_mark must be positive, not %zd", mark);
-        return -1;
-    }
-    self->high_water_mark = (int)mark;
     if (ops->type == ZMQ_SUB) {
         Py_XSETREF(self->topics, read_topics(given->topics));
         if (self->topics == NULL) {

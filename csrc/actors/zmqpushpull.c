@@ -1,12 +1,20 @@
 /* ZMQPush, ZMQPull, ZMQPub, ZMQSub, ZMQDealer: events over one ZeroMQ socket, without answers. */
 #include "actors/zmqactor.h"
 
+#include <errno.h>
+
 /* --- consumes and receivers ------------------------------------------------------------------------------------------------------------- */
 
+/* A script calls consume itself: no inbox has more. */
 static int
 send_alone(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
 {
-    return cps_zmq_actor_send((CpsZmqActor *)actor, event, NULL, 0);
+    CpsZmqActor *self = (CpsZmqActor *)actor;
+
+    if (!cps_zmq_actor_flush(self)) {
+        return cps_zmq_actor_sent(self, EAGAIN);
+    }
+    return cps_zmq_actor_send(self, event, NULL, 0);
 }
 
 /* The topic is the event's service. */
@@ -58,13 +66,15 @@ take_after_topic(CpsZmqActor *self, CpsZmqMessage *message)
 
 static const CpsZmqActorOps push_ops = {
     .actor = {.consume = send_alone,
-              .start_job = cps_zmq_actor_send_or_keep,
+              .start_job = cps_zmq_actor_gather,
+              .unfinished = cps_zmq_actor_unfinished,
               CPS_ZMQ_ACTOR_OPS,
               .may_end = true,
               .exports = true},
     .type = ZMQ_PUSH,
     .default_mode = "connect",
     .sends = true,
+    .batches = true,
 };
 
 static const CpsZmqActorOps pull_ops = {
@@ -72,6 +82,7 @@ static const CpsZmqActorOps pull_ops = {
     .receive = take_event,
     .type = ZMQ_PULL,
     .default_mode = "bind",
+    .batches = true,
 };
 
 static const CpsZmqActorOps pub_ops = {
@@ -90,7 +101,8 @@ static const CpsZmqActorOps sub_ops = {
 
 static const CpsZmqActorOps dealer_ops = {
     .actor = {.consume = send_alone,
-              .start_job = cps_zmq_actor_send_or_keep,
+              .start_job = cps_zmq_actor_gather,
+              .unfinished = cps_zmq_actor_unfinished,
               CPS_ZMQ_ACTOR_OPS,
               .may_end = true,
               .exports = true,
@@ -136,17 +148,20 @@ dealer_init(PyObject *self, PyObject *args, PyObject *kwargs)
 PyDoc_STRVAR(
     push_doc,
     "ZMQPush(name, mode='connect', port=9000, transmission_protocol='tcp', socket_file=None, host=None, *args,\n"
-    "        high_water_mark=1000, linger=2, **kwargs)\n--\n\n"
+    "        high_water_mark=1000, max_batch=64, linger=2, **kwargs)\n--\n\n"
     "Send every event to one of the peers, in turn (ZeroMQ PUSH, RFC 30).\n\n"
     "In: Event, written as docs/wire-format.rst says. Out: nothing. While no peer takes events the inbox waits.\n"
     "What a part of an event that cannot be sent raises (TypeError) takes the event's error "
-    "path.\n\n" CPS_ZMQ_ENDPOINT_DOC CPS_ZMQ_LINGER_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
+    "path.\n\n" CPS_ZMQ_ENDPOINT_DOC
+    "max_batch: events that a message may have, each as a frame, when they wait already and the socket connects; "
+    "64.\n" CPS_ZMQ_LINGER_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
 
 PyDoc_STRVAR(pull_doc,
              "ZMQPull(name, mode='bind', port=9000, transmission_protocol='tcp', socket_file=None, host=None, *args,\n"
              "        high_water_mark=1000, **kwargs)\n--\n\n"
              "Receive what ZMQPush and others send (ZeroMQ PULL, RFC 30).\n\n"
-             "Out: the events. While the outbox is full nothing is received. What is no event is logged and counted\n"
+             "Out: the events, one for each frame of a message. While the outbox is full nothing is received. What is "
+             "no event is logged and counted\n"
              "(events_refused).\n\n" CPS_ZMQ_ENDPOINT_DOC CPS_WIRE_DOC CPS_ZMQ_SECURITY_DOC);
 
 PyDoc_STRVAR(pub_doc,

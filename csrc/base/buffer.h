@@ -77,4 +77,17 @@ cps_buffer_move(CpsBuffer *target, CpsBuffer *buffer)
     *buffer = (CpsBuffer){0};
 }
 
+/* `buffer` was used and is not needed any more: its memory, unless that is much, is kept in `scratch` for the next one. */
+static inline void
+cps_buffer_recycle(CpsBuffer *scratch, CpsBuffer *buffer)
+{
+    enum { LARGE = 65536 };
+
+    if (buffer->capacity > LARGE) {
+        cps_buffer_free(buffer);
+    }
+    buffer->length = 0;
+    cps_buffer_move(scratch, buffer);
+}
+
 #endif

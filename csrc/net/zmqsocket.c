@@ -193,28 +193,47 @@ discard_rest(void *socket, CpsZmqMessage *message)
     (void)zmq_msg_close(&frame);
 }
 
+/* One more. Returns 0, or an errno. */
+static int
+receive_next(void *socket, CpsZmqMessage *message)
+{
+    zmq_msg_t *frame = &message->frames[message->count];
+
+    (void)zmq_msg_init(frame);
+    if (zmq_msg_recv(frame, socket, ZMQ_DONTWAIT) < 0) {
+        int code = zmq_errno();
+
+        (void)zmq_msg_close(frame);
+        return code;
+    }
+    message->count++;
+    return 0;
+}
+
+int
+cps_zmq_receive_frame(CpsZmqSocket *self, CpsZmqMessage *message)
+{
+    cps_zmq_message_init(message);
+    return receive_next(self->socket, message);
+}
+
 int
 cps_zmq_receive(CpsZmqSocket *self, CpsZmqMessage *message)
 {
-    zmq_msg_t *frame;
-
     cps_zmq_message_init(message);
     do {
+        int code;
+
         if (message->count == CPS_ZMQ_FRAMES) {
             discard_rest(self->socket, message);
             return 0;
         }
-        frame = &message->frames[message->count];
-        (void)zmq_msg_init(frame);
-        if (zmq_msg_recv(frame, self->socket, ZMQ_DONTWAIT) < 0) {
-            int code = zmq_errno();
-
-            (void)zmq_msg_close(frame);
+        code = receive_next(self->socket, message);
+        if (code != 0) {
             cps_zmq_message_close(message);
             return code;
         }
-        message->count++;
-    } while (zmq_msg_more(frame));
+    } while (zmq_msg_more(&message->frames[message->count - 1]));
     return 0;
 }
 
@@ -226,21 +245,25 @@ cps_zmq_frame_is(CpsZmqMessage *message, size_t frame, const void *bytes, size_t
 }
 
 int
-cps_zmq_add(CpsZmqMessage *message, const void *bytes, size_t length)
+cps_zmq_frame(zmq_msg_t *frame, const void *bytes, size_t length)
 {
-    zmq_msg_t *frame = &message->frames[message->count];
-
-    if (message->count == CPS_ZMQ_FRAMES) {
-        return EMSGSIZE;
-    }
     if (zmq_msg_init_size(frame, length) < 0) {
         return ENOMEM;
     }
     if (length > 0) {
         memcpy(zmq_msg_data(frame), bytes, length);
     }
-    message->count++;
     return 0;
+}
+
+int
+cps_zmq_add(CpsZmqMessage *message, const void *bytes, size_t length)
+{
+    int code =
+        message->count == CPS_ZMQ_FRAMES ? EMSGSIZE : cps_zmq_frame(&message->frames[message->count], bytes, length);
+
+    message->count += code == 0;
+    return code;
 }
 
 int

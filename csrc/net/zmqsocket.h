@@ -77,6 +77,9 @@ cps_zmq_message_init(CpsZmqMessage *message)
 /* Receive one, which is to be closed. Returns 0, EAGAIN when there is none, or another errno. */
 int cps_zmq_receive(CpsZmqSocket *self, CpsZmqMessage *message);
 
+/* The same with the next frame of a message, as a message of its own. */
+int cps_zmq_receive_frame(CpsZmqSocket *self, CpsZmqMessage *message);
+
 void cps_zmq_message_close(CpsZmqMessage *message);
 
 static inline const char *
@@ -88,6 +91,9 @@ cps_zmq_bytes(CpsZmqMessage *message, size_t frame, size_t *length)
 
 /* Whether the frame has exactly these bytes. */
 bool cps_zmq_frame_is(CpsZmqMessage *message, size_t frame, const void *bytes, size_t length);
+
+/* Make a frame with a copy of the bytes. Returns 0 or ENOMEM. */
+int cps_zmq_frame(zmq_msg_t *frame, const void *bytes, size_t length);
 
 /* Add a frame with a copy of the bytes, or (move) with those of a frame of another message, which is empty then. Returns 0, ENOMEM, or
  * EMSGSIZE when it has CPS_ZMQ_FRAMES. */

@@ -63,8 +63,14 @@ def hear(socket):
     return socket.recv_multipart()
 
 
+def hear_frame(socket):
+    wait_until(lambda: socket.poll(0), compysition.sleep)
+    return socket.recv()
+
+
 def numbers(socket, count):
-    return [wire.loads(hear(socket)[-1]).data for _ in range(count)]
+    """Each is a frame, however many a message has."""
+    return [wire.loads(hear_frame(socket)).data for _ in range(count)]
 
 
 def put(actor, count, first=0):
@@ -132,6 +138,56 @@ def test_another_process(started):
     assert process.wait(20) == 0
 
 
+def test_what_waits_goes_out_together(context, started):
+    """Each event is a frame, in the inbox's order; an event that comes alone leaves alone."""
+    peer, port = bound(context, zmq.PULL)
+    push = started(ZMQPush("push", host="127.0.0.1", port=port, max_batch=4))
+    put(push, 10)
+    assert [len(hear(peer)) for _ in range(3)] == [4, 4, 2]
+    put(push, 1)
+    assert len(hear(peer)) == 1
+    assert push.events_sent == 11
+    assert push.inbox.empty()
+
+
+@pytest.mark.parametrize("options", [{"max_batch": 1}, {"high_water_mark": 8}])
+def test_one_by_one(context, started, options):
+    """By request; and with a mark that has no room for messages of several."""
+    peer, port = bound(context, zmq.PULL)
+    push = started(ZMQPush("push", host="127.0.0.1", port=port, **options))
+    put(push, 6)
+    assert [len(hear(peer)) for _ in range(6)] == [1] * 6
+
+
+def test_peers_of_one_that_binds_share_evenly(context, started):
+    push = started(ZMQPush("push", mode="bind", **HOME))
+    peers = [connected(context, zmq.PULL, push) for _ in range(2)]
+
+    def both_are_there():
+        put(push, 1)
+        compysition.sleep(0.001)
+        return all(peer.poll(0) for peer in peers)
+
+    wait_until(both_are_there, compysition.sleep)
+    put(push, 40, first=100)
+    for peer in peers:
+        heard = []
+        while len(heard) < 20:
+            (frame,) = hear(peer)
+            heard += [wire.loads(frame).data] if wire.loads(frame).data >= 100 else []
+        assert len(set(heard)) == 20
+
+
+def test_frames_of_a_message_are_events(context, started):
+    """What is none among them harms no other."""
+    pull = started(ZMQPull("pull", **HOME))
+    peer = connected(context, zmq.PUSH, pull)
+    good = [wire.dumps(Event(data=number)) for number in range(100)]
+    peer.send_multipart([*good[:50], b"x", *good[50:]])
+    assert take(pull.outbox, 100) == list(range(100))
+    assert (pull.events_received, pull.events_refused) == (101, 1)
+
+
 def test_topics(started):
     pub = started(ZMQPub("pub", **HOME))
     sub = started(ZMQSub("sub", host="127.0.0.1", port=pub.port, topics=["a", b"c"]))
@@ -172,6 +228,7 @@ def test_arguments_of_all_versions(cls):
         (ValueError, {"port": 65536}),
         (ValueError, {"port": "x"}),
         (ValueError, {"high_water_mark": 0}),
+        (ValueError if cls is ZMQPush else TypeError, {"max_batch": 0}),
         (ValueError, {"linger": -1}),
         (ValueError, {"serializer": "json"}),
         (TypeError, {"topics": ""}),
@@ -241,8 +298,6 @@ def test_what_is_no_event_is_logged_and_counted(context, started):
         [b"text"],
         [event[:-1]],
         [event + b"x"],
-        [event, event],
-        [event] * 100,
         [pickle.dumps(Event(data="x"))],
     ]
     for frames in strange:
@@ -357,6 +412,23 @@ def test_a_stop_while_a_peer_goes_on_sending(context):
     ended.set()
     thread.join()
     assert director.stats()["events"]["in_flight"] == 0
+
+
+def test_what_the_socket_has_not_taken_is_reported(context, started):
+    """It was consumed, and waited for room."""
+    probe, port = bound(context, zmq.PULL)
+    probe.close()
+    director = quiet_director(stop_timeout=0.05)
+    source = director.register_actor(Source, "source", 20)
+    push = director.register_actor(
+        ZMQPush, "push", host="127.0.0.1", port=port, high_water_mark=4, linger=0
+    )
+    director.connect_queue(source, push)
+    director.start(block=False)
+    wait_until(lambda: push.events_sent == 4, compysition.sleep)
+    director.stop()
+    events = director.stats()["events"]
+    assert (events["in_flight"], events["reported"]) == (0, 16)
 
 
 def test_unsent_events_are_reported():
