@@ -68,9 +68,17 @@ class _JSONFormatInterface(DataFormatInterface):
 
 @final
 class XMLParser:
-    def __new__(cls, allowed_paths: _Paths | None = None, *, huge: bool = False) -> Self: ...
+    def __new__(
+        cls,
+        allowed_paths: _Paths | None = None,
+        *,
+        allowed_urls: str | Iterable[str] | None = None,
+        huge: bool = False,
+    ) -> Self: ...
     @property
     def allowed_paths(self) -> tuple[str, ...]: ...
+    @property
+    def allowed_urls(self) -> tuple[str, ...]: ...
     @property
     def huge(self) -> bool: ...
 
@@ -465,6 +473,8 @@ class XSLT(Actor):
         parameters: Mapping[str, object] | None = None,
         allowed_paths: _Paths | None = None,
         *args: Any,
+        allowed_urls: str | Iterable[str] | None = None,
+        huge: bool = False,
         **kwargs: Any,
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
@@ -482,6 +492,8 @@ class XSD(Actor):
         xsd: _Path | None = None,
         allowed_paths: _Paths | None = None,
         *args: Any,
+        allowed_urls: str | Iterable[str] | None = None,
+        huge: bool = False,
         **kwargs: Any,
     ) -> None: ...
     def consume(self, event: Event, *args: object, **kwargs: object) -> None: ...
@@ -1807,6 +1819,12 @@ class Director:
         self, source: Any, destinations: Any, *args: Any, **kwargs: Any
     ) -> None: ...
     def isRunning(self) -> bool: ...
+
+# ---- fetching ----
+
+def _fetch(
+    url: str, allowed_urls: str | Iterable[str] | None, seconds: float, huge: bool, /
+) -> tuple[bytes, str]: ...
 
 # ---- HTTP ----
 

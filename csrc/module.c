@@ -15,6 +15,7 @@
 #include "loop/wait.h"
 #include "loop/worker.h"
 #include "wire/wire.h"
+#include "xml/fetchprobe.h"
 
 #include <string.h>
 
@@ -96,7 +97,8 @@ module_exec(PyObject *module)
         cps_logger_setup(module, state) < 0 || cps_threads_setup(module, state) < 0 ||
         cps_actor_setup(module, state) < 0 || cps_actors_setup(module, state) < 0 ||
         cps_director_setup(module, state) < 0 || cps_routes_setup(module, state) < 0 || cps_parse_setup(module) < 0 ||
-        cps_wire_setup(module, state) < 0 || cps_zmq_keys_setup(module) < 0 || cps_http_probes_setup(module) < 0) {
+        cps_wire_setup(module, state) < 0 || cps_zmq_keys_setup(module) < 0 || cps_http_probes_setup(module) < 0 ||
+        cps_fetch_probe_setup(module) < 0) {
         return -1;
     }
     return 0;

@@ -24,9 +24,6 @@ typedef struct {
     CpsStylesheet *stylesheet; /* owned; NULL: no xslt */
 } CpsXmlFilter;
 
-/* What a stylesheet of a filter may read: nothing. */
-static const CpsAllowedPaths no_paths;
-
 /* --- finding values ------------------------------------------------------------------------------------------------------------ */
 
 /* Forget an exception that only means that there is nothing to be found. Whether there was one. */
@@ -294,11 +291,11 @@ xmlfilter_take_xslt(CpsXmlFilter *self, PyObject *given)
     if (given == Py_None) {
         return 0;
     }
-    document = cps_xml_source_load(given, &no_paths);
+    document = cps_xml_source_load(given, NULL); /* it may read nothing */
     if (document == NULL) {
         return -1;
     }
-    self->stylesheet = cps_stylesheet_new(&document, &no_paths, &errors);
+    self->stylesheet = cps_stylesheet_new(&document, NULL, NULL, &errors);
     if (self->stylesheet == NULL) {
         cps_xml_source_raise("XSLTParseError", &errors);
     }

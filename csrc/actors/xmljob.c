@@ -19,6 +19,7 @@ take_data(CpsXmlJob *job, CpsState *state, PyObject *event)
         cps_format_raise(state);
         return -1;
     }
+    job->job.waits = cps_xml_rules_wait(cps_xmlparser_rules(job->parser));
     return 0;
 }
 

@@ -1,9 +1,24 @@
 #include "actors/xmlsource.h"
 
+#include "flow/bind.h"
 #include "xml/text.h"
 
 #include <libxml/uri.h>
 #include <string.h>
+
+/* --- what it may read ------------------------------------------------------------------------------------------------------------ */
+
+int
+cps_xml_source_readable(CpsReadable *readable, PyObject *paths, PyObject *kwargs)
+{
+    PyObject *urls = cps_pop_keyword(kwargs, "allowed_urls");
+    PyObject *huge = PyErr_Occurred() ? NULL : cps_pop_keyword(kwargs, "huge");
+    int status = PyErr_Occurred() ? -1 : cps_readable_from(readable, paths, urls, huge);
+
+    Py_XDECREF(urls);
+    Py_XDECREF(huge);
+    return status;
+}
 
 /* --- text or file ---------------------------------------------------------------------------------------------------------------- */
 
@@ -115,12 +130,12 @@ raise_as_lxml(PyObject *source)
 }
 
 CpsXmlDocument *
-cps_xml_source_load(PyObject *source, const CpsAllowedPaths *allowed)
+cps_xml_source_load(PyObject *source, const CpsReadable *readable)
 {
     int file = is_file(source);
     PyObject *text = file < 0 ? NULL : file == 1 ? read_file(source) : Py_NewRef(source);
     xmlChar *url = text != NULL && file == 1 ? file_url(source) : NULL;
-    CpsXmlRules rules = {.readable = allowed, .base = (const char *)url};
+    CpsXmlRules rules = {.readable = readable, .base = (const char *)url};
     CpsXmlDocument *document = text == NULL || PyErr_Occurred() ? NULL : cps_xml_from_text(text, &rules);
 
     xmlFree(url);

@@ -3,14 +3,13 @@
 #include "actors/xmljob.h"
 #include "actors/xmlsource.h"
 #include "event/xmldata.h"
-#include "xml/allow.h"
 #include "xml/reclaim.h"
 #include "xml/schema.h"
 
 typedef struct {
     CpsActor base;
     CpsSchema *schema; /* owned; NULL: everything passes */
-    CpsAllowedPaths allowed;
+    CpsReadable readable;
     PyObject *source;         /* owned: the schema as it was given; or None */
     bool plain_process_error; /* no subclass overrides process_error() */
 } CpsXsd;
@@ -179,11 +178,13 @@ xsd_compile(CpsXsd *self, PyObject *source)
     if (self->source == Py_None) {
         return 0;
     }
-    document = cps_xml_source_load(source, &self->allowed);
+    document = cps_xml_source_load(source, &self->readable);
     if (document == NULL) {
         return -1;
     }
-    self->schema = cps_schema_new(&document, &self->allowed, &errors);
+    Py_BEGIN_ALLOW_THREADS; /* it may wait for servers */
+    self->schema = cps_schema_new(&document, &self->readable, &errors);
+    Py_END_ALLOW_THREADS;
     if (self->schema == NULL) {
         cps_xml_source_raise("XMLSchemaParseError", &errors);
     }
@@ -206,12 +207,14 @@ xsd_init(PyObject *op, PyObject *args, PyObject *kwargs)
         return -1;
     }
     passes = values[XSD] == NULL || values[XSD] == Py_None;
-    result = cps_actor_init(&self->base, passes ? &xsd_pass_ops : &xsd_ops, rest_args, rest_kwargs);
+    result = cps_xml_source_readable(&self->readable, values[ALLOWED_PATHS], rest_kwargs);
+    if (result == 0) {
+        result = cps_actor_init(&self->base, passes ? &xsd_pass_ops : &xsd_ops, rest_args, rest_kwargs);
+    }
     if (result == 0) {
         self->plain_process_error = cps_method_is(Py_TYPE(op), self->base.state->names.process_error,
                                                   _PyCFunction_CAST(xsd_process_error_method));
-        cps_allowed_paths_free(&self->allowed);
-        result = cps_xml_allow(&self->allowed, values[ALLOWED_PATHS]) < 0 ? -1 : xsd_compile(self, values[XSD]);
+        result = xsd_compile(self, values[XSD]);
     }
     Py_DECREF(rest_args);
     Py_DECREF(rest_kwargs);
@@ -241,21 +244,25 @@ xsd_dealloc(PyObject *op)
     PyObject_GC_UnTrack(op);
     Py_CLEAR(self->source);
     cps_schema_free(self->schema);
-    cps_allowed_paths_free(&self->allowed);
+    cps_readable_free(&self->readable);
     cps_actor_dealloc(op);
 }
 
 PyDoc_STRVAR(xsd_doc,
-             "XSD(name, xsd=None, allowed_paths=None, *args, **kwargs)\n--\n\n"
+             "XSD(name, xsd=None, allowed_paths=None, *args, allowed_urls=None, huge=False, **kwargs)\n--\n\n"
              "Validate each event's XML by a W3C XML Schema 1.0, and send valid events on.\n\n"
              "In and out: XMLEvent.\n\n"
              "xsd: the schema: str or bytes with its text, or a file (path-like, or str without markup). None\n"
              "    (default): every event passes that is XML at all.\n"
              "allowed_paths: directory, or list of them, below which xs:include and xs:import may read; default:\n"
-             "    none. Nothing is read over a network.\n\n"
+             "    none.\n"
+             "allowed_urls: prefix, or list of them, of http and https URLs that they may read: same scheme, host and\n"
+             "    port, and a path below. 10 seconds for each. Default: none.\n"
+             "huge: whether the schema, and what it reads, may have any size, and elements 2048 levels.\n\n"
              "Other events raise MalformedEventData with one message for each thing that is wrong, with its line.\n"
              "Long validations run in the thread pool, several at once: events may overtake each other, unless\n"
-             "blocking_consume is true. Raises lxml's XMLSyntaxError or XMLSchemaParseError for a wrong schema.");
+             "blocking_consume is true. Raises lxml's XMLSyntaxError or XMLSchemaParseError for a wrong schema,\n"
+             "OSError and ValueError for directories and prefixes that are none.");
 
 PyDoc_STRVAR(process_error_doc,
              "process_error($self, message, event)\n--\n\n"

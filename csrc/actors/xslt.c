@@ -4,7 +4,6 @@
 #include "actors/xmlsource.h"
 #include "event/event.h"
 #include "event/xmldata.h"
-#include "xml/allow.h"
 #include "xml/lxml.h"
 #include "xml/reclaim.h"
 #include "xml/stylesheet.h"
@@ -13,7 +12,7 @@
 typedef struct {
     CpsActor base;
     CpsStylesheet *stylesheet; /* owned */
-    CpsAllowedPaths allowed;
+    CpsReadable readable;
     PyObject *source;     /* owned: the stylesheet as it was given */
     PyObject *template;   /* owned: the same as an lxml.etree.XSLT, once a script asked for it; or NULL */
     PyObject *parameters; /* owned dict of str to str */
@@ -127,6 +126,31 @@ xslt_settle(CpsXslt *self, PyObject *event, CpsXmlDocument **source_p, CpsTransf
     return xslt_raise(self, transformation);
 }
 
+static void
+xslt_apply(const CpsXslt *self, CpsXmlDocument *source, CpsTransformation *transformation)
+{
+    cps_stylesheet_apply(self->stylesheet, source->tree, self->pairs, transformation);
+}
+
+static bool
+xslt_may_wait(const CpsXslt *self)
+{
+    return self->readable.urls.count > 0;
+}
+
+/* With the GIL, which is released where a server may have to be waited for. */
+static void
+xslt_apply_here(const CpsXslt *self, CpsXmlDocument *source, CpsTransformation *transformation)
+{
+    if (!xslt_may_wait(self)) {
+        xslt_apply(self, source, transformation);
+        return;
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    xslt_apply(self, source, transformation);
+    Py_END_ALLOW_THREADS;
+}
+
 /* --- in the loop's thread ------------------------------------------------------------------------------------------------------ */
 
 static int
@@ -140,7 +164,7 @@ xslt_transform_here(CpsXslt *self, PyObject *event)
     if (source == NULL) {
         return -1;
     }
-    cps_stylesheet_apply(self->stylesheet, source->tree, self->pairs, &transformation);
+    xslt_apply_here(self, source, &transformation);
     cps_job_measured(&self->base, uv_hrtime() - start);
     status = xslt_settle(self, event, &source, &transformation);
     cps_transformation_free(&transformation);
@@ -169,7 +193,7 @@ xslt_job_work(CpsJob *job)
 
     cps_reclaim_begin();
     if (cps_xml_job_parse(&own->xml)) {
-        cps_stylesheet_apply(self->stylesheet, own->xml.document->tree, self->pairs, &own->transformation);
+        xslt_apply(self, own->xml.document, &own->transformation);
         cps_xml_job_made(own->transformation.result);
     }
     if (own->transformation.result != NULL && own->xml.document->pooled) {
@@ -222,13 +246,16 @@ xslt_start_text_job(CpsActor *actor, CpsConsume *consume, PyObject *converted, P
         return 0;
     }
     job = cps_xml_job_new(sizeof(CpsXsltJob), actor, consume, converted, text);
+    if (job != NULL && xslt_may_wait((CpsXslt *)actor)) {
+        job->job.waits = true;
+    }
     return job == NULL || cps_job_start(&job->job, &xslt_job_ops, actor, consume) < 0 ? -1 : 1;
 }
 
 static int
 xslt_start_job(CpsActor *actor, CpsConsume *consume)
 {
-    if (!cps_job_pays(actor)) {
+    if (!xslt_may_wait((CpsXslt *)actor) && !cps_job_pays(actor)) {
         return 0;
     }
     xslt_log_data((CpsXslt *)actor, consume->event, "In");
@@ -290,7 +317,7 @@ xslt_transform_method(PyObject *op, PyObject *element)
     if (source == NULL) {
         return NULL;
     }
-    cps_stylesheet_apply(self->stylesheet, source->tree, self->pairs, &transformation);
+    xslt_apply_here(self, source, &transformation);
     if (transformation.result != NULL) {
         result = cps_lxml_element(state, &transformation.result);
     }
@@ -306,6 +333,20 @@ xslt_transform_method(PyObject *op, PyObject *element)
 
 enum { XSLT = 1, SHEET_PARAMETERS, ALLOWED_PATHS, PARAMETERS };
 
+static void *
+gil_release(void *Py_UNUSED(context))
+{
+    return PyEval_SaveThread();
+}
+
+static void
+gil_take(void *Py_UNUSED(context), void *released)
+{
+    PyEval_RestoreThread(released);
+}
+
+static const CpsLock gil = {.release = gil_release, .take = gil_take};
+
 /* Returns 0, or -1 with an exception set. */
 static int
 xslt_compile(CpsXslt *self, PyObject *source)
@@ -319,12 +360,12 @@ xslt_compile(CpsXslt *self, PyObject *source)
                      (PyObject *)Py_TYPE(source == NULL ? Py_None : source));
         return -1;
     }
-    document = cps_xml_source_load(source, &self->allowed);
+    document = cps_xml_source_load(source, &self->readable);
     if (document == NULL) {
         return -1;
     }
     cps_stylesheet_free(self->stylesheet);
-    self->stylesheet = cps_stylesheet_new(&document, &self->allowed, &errors);
+    self->stylesheet = cps_stylesheet_new(&document, &self->readable, &gil, &errors);
     if (self->stylesheet == NULL) {
         cps_xml_source_raise("XSLTParseError", &errors);
     }
@@ -389,10 +430,9 @@ xslt_init(PyObject *op, PyObject *args, PyObject *kwargs)
         return -1;
     }
     plain = cps_method_is(Py_TYPE(op), cps_state_of(op)->names.transform, xslt_transform_method);
-    result = cps_actor_init(&self->base, plain ? &xslt_ops : &xslt_overridden_ops, rest_args, rest_kwargs);
+    result = cps_xml_source_readable(&self->readable, values[ALLOWED_PATHS], rest_kwargs);
     if (result == 0) {
-        cps_allowed_paths_free(&self->allowed);
-        result = cps_xml_allow(&self->allowed, values[ALLOWED_PATHS]);
+        result = cps_actor_init(&self->base, plain ? &xslt_ops : &xslt_overridden_ops, rest_args, rest_kwargs);
     }
     if (result == 0) {
         result = xslt_compile(self, values[XSLT]) < 0 ? -1 : xslt_take_parameters(self, values[SHEET_PARAMETERS]);
@@ -406,10 +446,10 @@ xslt_init(PyObject *op, PyObject *args, PyObject *kwargs)
 
 /* New, or NULL with an exception set. */
 static PyObject *
-xslt_make_template(PyObject *source, const CpsAllowedPaths *allowed)
+xslt_make_template(PyObject *source, const CpsReadable *readable)
 {
     PyObject *etree = PyImport_ImportModule("lxml.etree");
-    CpsXmlDocument *document = etree == NULL ? NULL : cps_xml_source_load(source, allowed);
+    CpsXmlDocument *document = etree == NULL ? NULL : cps_xml_source_load(source, readable);
     PyObject *text = document == NULL ? NULL : cps_xml_to_text(cps_xml_document_root(document), 0);
     PyObject *element = text == NULL ? NULL : PyObject_CallMethod(etree, "fromstring", "O", text);
     PyObject *template = element == NULL ? NULL : PyObject_CallMethod(etree, "XSLT", "O", element);
@@ -427,7 +467,7 @@ xslt_get_template(PyObject *op, void *Py_UNUSED(closure))
     CpsXslt *self = (CpsXslt *)op;
 
     if (self->template == NULL) {
-        self->template = xslt_make_template(cps_field(self->source), &self->allowed);
+        self->template = xslt_make_template(cps_field(self->source), &self->readable);
     }
     return Py_XNewRef(self->template);
 }
@@ -463,28 +503,34 @@ xslt_dealloc(PyObject *op)
     Py_CLEAR(self->source);
     Py_CLEAR(self->template);
     cps_stylesheet_free(self->stylesheet);
-    cps_allowed_paths_free(&self->allowed);
+    cps_readable_free(&self->readable);
     PyMem_Free(self->pairs);
     Py_CLEAR(self->parameters);
     cps_actor_dealloc(op);
 }
 
-PyDoc_STRVAR(xslt_doc,
-             "XSLT(name, xslt=None, parameters=None, allowed_paths=None, *args, **kwargs)\n--\n\n"
-             "Transform each event's XML by an XSLT 1.0 stylesheet (with EXSLT), and send the event on.\n\n"
-             "In and out: XMLEvent.\n\n"
-             "xslt: the stylesheet: str or bytes with its text, or a file (path-like, or str without markup).\n"
-             "    Of its xsl:output, data_string() honours indent, and the tree cdata-section-elements; the rest does\n"
-             "    not matter, since data_string() is always XML in ASCII without a declaration.\n"
-             "parameters: dict of the stylesheet's parameters (xsl:param); each value is passed as text. None is a\n"
-             "    TypeError.\n"
-             "allowed_paths: directory, or list of them, below which xsl:include, xsl:import and document() may\n"
-             "    read; default: none. Nothing is read over a network, nothing is written.\n\n"
-             "A transformation that fails raises MalformedEventData, which becomes the event's error; the event\n"
-             "keeps its data. After <xsl:message terminate=\"yes\"> that has one more element, <transform_error>,\n"
-             "with the message. Long transformations run in the thread pool, several at once: events may overtake\n"
-             "each other, unless blocking_consume is true.\n\n"
-             "Raises TypeError without a stylesheet, lxml's XMLSyntaxError or XSLTParseError for a wrong one.");
+PyDoc_STRVAR(
+    xslt_doc,
+    "XSLT(name, xslt=None, parameters=None, allowed_paths=None, *args, allowed_urls=None, huge=False, **kwargs)\n"
+    "--\n\n"
+    "Transform each event's XML by an XSLT 1.0 stylesheet (with EXSLT), and send the event on.\n\n"
+    "In and out: XMLEvent.\n\n"
+    "xslt: the stylesheet: str or bytes with its text, or a file (path-like, or str without markup).\n"
+    "    Of its xsl:output, data_string() honours indent, and the tree cdata-section-elements; the rest does\n"
+    "    not matter, since data_string() is always XML in ASCII without a declaration.\n"
+    "parameters: dict of the stylesheet's parameters (xsl:param); each value is passed as text. None is a\n"
+    "    TypeError.\n"
+    "allowed_paths: directory, or list of them, below which xsl:include, xsl:import and document() may\n"
+    "    read; default: none. Nothing is written.\n"
+    "allowed_urls: prefix, or list of them, of http and https URLs that they may read: same scheme, host and\n"
+    "    port, and a path below. 10 seconds for each. Default: none.\n"
+    "huge: whether the stylesheet, and what it reads, may have any size, and elements 2048 levels.\n\n"
+    "A transformation that fails raises MalformedEventData, which becomes the event's error; the event\n"
+    "keeps its data. After <xsl:message terminate=\"yes\"> that has one more element, <transform_error>,\n"
+    "with the message. Long transformations run in the thread pool, several at once: events may overtake\n"
+    "each other, unless blocking_consume is true.\n\n"
+    "Raises TypeError without a stylesheet, lxml's XMLSyntaxError or XSLTParseError for a wrong one,\n"
+    "OSError and ValueError for directories and prefixes that are none.");
 
 PyDoc_STRVAR(transform_doc,
              "transform($self, element, /)\n--\n\n"

@@ -1,12 +1,12 @@
 #include "event/xmlparser.h"
 
-#include "xml/allow.h"
+#include "xml/readable.h"
 
 #include <libxml/uri.h>
 
 typedef struct {
     PyObject_HEAD
-    CpsAllowedPaths allowed;
+    CpsReadable readable;
     xmlChar *base; /* owned, or NULL */
     CpsXmlRules rules;
 } CpsXmlParser;
@@ -17,10 +17,10 @@ parser_set_base(CpsXmlParser *self)
 {
     PyObject *path;
 
-    if (self->allowed.count == 0) {
+    if (self->readable.count == 0) {
         return 0;
     }
-    path = PyBytes_FromFormat("%s/", self->allowed.directories[0]);
+    path = PyBytes_FromFormat("%s/", self->readable.directories[0]);
     self->base = path == NULL ? NULL : xmlPathToURI((const xmlChar *)PyBytes_AS_STRING(path));
     Py_XDECREF(path);
     if (self->base == NULL && !PyErr_Occurred()) {
@@ -32,12 +32,11 @@ parser_set_base(CpsXmlParser *self)
 static PyObject *
 parser_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"allowed_paths", "huge", NULL};
-    PyObject *paths = NULL;
-    int huge = 0;
+    static char *keywords[] = {"allowed_paths", "allowed_urls", "huge", NULL};
+    PyObject *paths = NULL, *urls = NULL, *huge = NULL;
     CpsXmlParser *self;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$p:XMLParser", keywords, &paths, &huge)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OO:XMLParser", keywords, &paths, &urls, &huge)) {
         return NULL;
     }
     cps_confine_setup();
@@ -45,11 +44,11 @@ parser_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (self == NULL) {
         return NULL;
     }
-    if (cps_xml_allow(&self->allowed, paths) < 0 || parser_set_base(self) < 0) {
+    if (cps_readable_from(&self->readable, paths, urls, huge) < 0 || parser_set_base(self) < 0) {
         Py_DECREF(self);
         return NULL;
     }
-    self->rules = (CpsXmlRules){.readable = &self->allowed, .base = (const char *)self->base, .huge = huge != 0};
+    self->rules = (CpsXmlRules){.readable = &self->readable, .base = (const char *)self->base};
     return (PyObject *)self;
 }
 
@@ -60,7 +59,7 @@ parser_dealloc(PyObject *op)
     PyTypeObject *type = Py_TYPE(op);
 
     xmlFree(self->base);
-    cps_allowed_paths_free(&self->allowed);
+    cps_readable_free(&self->readable);
     type->tp_free(op);
     Py_DECREF(type);
 }
@@ -68,38 +67,36 @@ parser_dealloc(PyObject *op)
 static PyObject *
 parser_get_allowed_paths(PyObject *op, void *Py_UNUSED(closure))
 {
-    const CpsAllowedPaths *allowed = &((CpsXmlParser *)op)->allowed;
-    PyObject *paths = PyTuple_New((Py_ssize_t)allowed->count);
+    return cps_readable_paths(&((CpsXmlParser *)op)->readable);
+}
 
-    for (size_t i = 0; paths != NULL && i < allowed->count; i++) {
-        PyObject *path = PyUnicode_DecodeFSDefault(allowed->directories[i]);
-
-        if (path == NULL) {
-            Py_CLEAR(paths);
-            break;
-        }
-        PyTuple_SET_ITEM(paths, (Py_ssize_t)i, path);
-    }
-    return paths;
+static PyObject *
+parser_get_allowed_urls(PyObject *op, void *Py_UNUSED(closure))
+{
+    return cps_readable_urls(&((CpsXmlParser *)op)->readable);
 }
 
 static PyObject *
 parser_get_huge(PyObject *op, void *Py_UNUSED(closure))
 {
-    return PyBool_FromLong(((CpsXmlParser *)op)->rules.huge);
+    return PyBool_FromLong(((CpsXmlParser *)op)->readable.huge);
 }
 
 PyDoc_STRVAR(parser_doc,
-             "XMLParser(allowed_paths=None, *, huge=False)\n--\n\n"
+             "XMLParser(allowed_paths=None, *, allowed_urls=None, huge=False)\n--\n\n"
              "What the class attribute xml_parser of an XML event allows the text that becomes its data.\n\n"
              "allowed_paths: directory, or list of them, below which external entities and document types may be\n"
              "    read; relative names are below the first. Default: nothing is read.\n"
+             "allowed_urls: prefix, or list of them, of http and https URLs that external entities and document types\n"
+             "    may have: scheme, host and port are the same, and the path is the prefix's or below. Parsing then\n"
+             "    waits for the server, up to 10 seconds; in the loop's thread that keeps all actors. Default: none.\n"
              "huge: whether text, entities and what they expand to may have any size, and elements 2048 levels.\n"
              "    For texts of those who are trusted: one of 1 kB can then fill the memory.\n\n"
-             "Nothing is read over a network in any case. Raises OSError for a directory that does not exist.");
+             "Raises OSError for a directory that does not exist, ValueError for a prefix that is none.");
 
 static PyGetSetDef parser_getset[] = {
     {"allowed_paths", parser_get_allowed_paths, NULL, "The directories, without symbolic links: a tuple of str.", NULL},
+    {"allowed_urls", parser_get_allowed_urls, NULL, "The prefixes, with ports: a tuple of str.", NULL},
     {"huge", parser_get_huge, NULL, "Whether sizes have no bounds.", NULL},
     {NULL},
 };

@@ -126,7 +126,7 @@ job_begin(CpsJob *job, const CpsActor *self)
     }
     job->work.run = job_work;
     job->work.done = job_worked;
-    job->work.brief = self->work_ns != 0 && self->work_ns < HELP_NS;
+    job->work.brief = !job->waits && self->work_ns != 0 && self->work_ns < HELP_NS;
     if (cps_work_add(self->rt, &job->work) < 0) {
         return -1;
     }

@@ -35,6 +35,7 @@ struct CpsJob {
     CpsLink link; /* in CpsActor.jobs until finish */
     const CpsJobOps *ops;
     CpsActor *actor;    /* owned */
+    bool waits;         /* work may wait for others: the loop's thread never does it */
     uint64_t work_ns;   /* how long work took */
     CpsConsume consume; /* its event is NULL when the actor was stopped meanwhile */
 };

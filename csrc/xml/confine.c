@@ -1,7 +1,11 @@
 #include "xml/confine.h"
 
-#include <errno.h>
+#include "xml/depth.h"
+#include "xml/document.h"
+#include "xml/fetch.h"
+
 #include <fcntl.h>
+#include <libxml/SAX2.h>
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 #include <libxml/uri.h>
@@ -10,44 +14,41 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static xmlExternalEntityLoader loader_before;
 
-static _Thread_local struct {
-    bool active;
-    bool refused;
-    const CpsAllowedPaths *allowed;
-    CpsXmlErrors *errors;
-} confinement;
+static _Thread_local CpsConfinement *running; /* borrowed; NULL: none */
 
 int
-cps_allowed_paths_add(CpsAllowedPaths *allowed, const char *directory)
+cps_readable_add(CpsReadable *readable, const char *directory)
 {
-    char **directories = realloc(allowed->directories, (allowed->count + 1) * sizeof(*directories));
+    char **directories = realloc(readable->directories, (readable->count + 1) * sizeof(*directories));
     char *path;
 
     if (directories == NULL) {
         return -1;
     }
-    allowed->directories = directories;
+    readable->directories = directories;
     path = realpath(directory, NULL);
     if (path == NULL) {
         return -1;
     }
-    directories[allowed->count++] = path;
+    directories[readable->count++] = path;
     return 0;
 }
 
 void
-cps_allowed_paths_free(CpsAllowedPaths *allowed)
+cps_readable_free(CpsReadable *readable)
 {
-    for (size_t i = 0; i < allowed->count; i++) {
-        free(allowed->directories[i]);
+    for (size_t i = 0; i < readable->count; i++) {
+        free(readable->directories[i]);
     }
-    free(allowed->directories);
-    *allowed = (CpsAllowedPaths){0};
+    free(readable->directories);
+    cps_allowed_urls_free(&readable->urls);
+    *readable = (CpsReadable){0};
 }
 
 static bool
@@ -66,8 +67,8 @@ is_allowed(const char *path)
 {
     bool allowed = false;
 
-    for (size_t i = 0; !allowed && confinement.allowed != NULL && i < confinement.allowed->count; i++) {
-        allowed = is_below(path, confinement.allowed->directories[i]);
+    for (size_t i = 0; !allowed && running->readable != NULL && i < running->readable->count; i++) {
+        allowed = is_below(path, running->readable->directories[i]);
     }
     return allowed;
 }
@@ -122,17 +123,101 @@ close_file(void *context)
     return close((int)(intptr_t)context);
 }
 
-/* Nothing but that file: libxml2's own loaders would ask catalogs, which a document may name, and decompress. Takes `fd`. */
-static xmlParserInput *
-input_new(const char *url, int fd, xmlParserCtxt *context)
+/* Nothing but that file: libxml2's own loaders would ask catalogs, which a document may name, and decompress. NULL when it is refused. */
+static xmlParserInputBuffer *
+open_file_buffer(const char *url)
 {
-    xmlParserInputBuffer *buffer =
-        xmlParserInputBufferCreateIO(read_file, close_file, (void *)(intptr_t)fd, XML_CHAR_ENCODING_NONE);
-    xmlParserInput *input = buffer == NULL ? NULL : xmlNewIOInputStream(context, buffer, XML_CHAR_ENCODING_NONE);
+    int fd = open_url(url);
+    xmlParserInputBuffer *buffer;
 
+    if (fd < 0) {
+        cps_xml_errors_add(running->errors, 0, 0, "Reading '%s' is refused: it is not below allowed_paths", url);
+        return NULL;
+    }
+    buffer = xmlParserInputBufferCreateIO(read_file, close_file, (void *)(intptr_t)fd, XML_CHAR_ENCODING_NONE);
     if (buffer == NULL) {
         close(fd);
     }
+    return buffer;
+}
+
+/* ---- servers ---- */
+
+static bool
+is_of_server(const char *url)
+{
+    return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+/* Fetch it, while others may have the lock. */
+static bool
+fetch(const char *url, CpsFetched *fetched)
+{
+    static const CpsReadable nothing;
+    const CpsReadable *readable = running->readable == NULL ? &nothing : running->readable;
+    CpsFetchRules rules = {
+        .allowed = &readable->urls,
+        .timeout_ms = CPS_FETCH_MS,
+        .huge = readable->huge,
+        .cancelled = running->cancelled,
+    };
+    const CpsLock *lock = running->lock;
+    void *released = lock == NULL ? NULL : lock->release(lock->context);
+    bool done = cps_fetch(url, &rules, fetched);
+
+    if (lock != NULL) {
+        lock->take(lock->context, released);
+    }
+    return done;
+}
+
+/* NULL when it is refused. */
+static xmlParserInputBuffer *
+fetch_buffer(const char *url, CpsFetched *fetched)
+{
+    if (!fetch(url, fetched)) {
+        cps_xml_errors_add(running->errors, 0, 0, "%s", fetched->reason);
+        return NULL;
+    }
+    return xmlParserInputBufferCreateMem(fetched->content.length == 0 ? "" : fetched->content.bytes,
+                                         (int)fetched->content.length, XML_CHAR_ENCODING_NONE);
+}
+
+/* ---- depth ---- */
+
+static void
+refuse_depth(xmlParserCtxt *context, const xmlChar *name)
+{
+    running->refused = true;
+    context->wellFormed = 0;
+    cps_xml_errors_add(
+        running->errors, xmlSAX2GetLineNumber(context), 0, "Reading %s is refused: excessive depth at '%.200s'%s",
+        context->input == NULL || context->input->filename == NULL ? "a document" : context->input->filename, name,
+        running->readable->huge ? "" : ": more than 256 levels need huge=True");
+    xmlStopParser(context);
+}
+
+/* Of a document that libxslt or libxml2's schemas read. */
+static void
+set_bounds(xmlParserCtxt *context)
+{
+    if (running->bounded) {
+        return;
+    }
+    if (running->readable->huge) {
+        (void)xmlCtxtUseOptions(context, context->options | XML_PARSE_HUGE);
+    }
+    cps_depth_bound(context->sax, running->readable->huge ? CPS_XML_MAX_DEPTH : CPS_XML_DEPTH, refuse_depth);
+}
+
+/* ---- the hook ---- */
+
+/* Takes `buffer`. */
+static xmlParserInput *
+input_new(const char *url, xmlParserInputBuffer *buffer, xmlParserCtxt *context)
+{
+    xmlParserInput *input = xmlNewIOInputStream(context, buffer, XML_CHAR_ENCODING_NONE);
+
     if (input != NULL) {
         input->filename = (char *)xmlCanonicPath((const xmlChar *)url);
         if (context->directory == NULL) {
@@ -145,19 +230,24 @@ input_new(const char *url, int fd, xmlParserCtxt *context)
 static xmlParserInput *
 confined_load(const char *url, const char *id, xmlParserCtxt *context)
 {
-    int fd;
+    xmlParserInputBuffer *buffer;
+    xmlParserInput *input = NULL;
+    CpsFetched fetched = {0};
 
-    if (!confinement.active) {
+    if (running == NULL) {
         return loader_before(url, id, context);
     }
-    fd = url == NULL ? -1 : open_url(url);
-    if (fd < 0) {
-        confinement.refused = true;
-        cps_xml_errors_add(confinement.errors, 0, 0, "Reading '%s' is refused: it is not below allowed_paths",
-                           url == NULL ? "" : url);
-        return NULL;
+    url = url == NULL ? "" : url;
+    buffer = is_of_server(url) ? fetch_buffer(url, &fetched) : open_file_buffer(url);
+    if (buffer == NULL) {
+        running->refused = true;
     }
-    return input_new(url, fd, context);
+    else {
+        set_bounds(context);
+        input = input_new(fetched.url == NULL ? url : fetched.url, buffer, context);
+    }
+    cps_fetched_free(&fetched);
+    return input;
 }
 
 void
@@ -170,17 +260,13 @@ cps_confine_setup(void)
 }
 
 void
-cps_confine_begin(const CpsAllowedPaths *allowed, CpsXmlErrors *errors)
+cps_confine_begin(CpsConfinement *confinement)
 {
-    confinement.active = true;
-    confinement.refused = false;
-    confinement.allowed = allowed;
-    confinement.errors = errors;
+    running = confinement;
 }
 
-bool
+void
 cps_confine_end(void)
 {
-    confinement.active = false;
-    return confinement.refused;
+    running = NULL;
 }

@@ -10,7 +10,10 @@
 #include <stdbool.h>
 
 /* The deepest tree that is copied or converted: libxml2 does that by recursion. What is parsed is less deep (xml/parse.h). */
-enum { CPS_XML_MAX_DEPTH = 2048 };
+enum {
+    CPS_XML_DEPTH = 256, /* of texts, as libxml2 itself bounds it */
+    CPS_XML_MAX_DEPTH = 2048,
+};
 
 typedef struct CpsXmlDocument {
     xmlDoc *tree; /* owned, or the owner's; it has a root element */

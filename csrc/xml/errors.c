@@ -8,6 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* libxml2 names its own option: say how a script gives it. */
+static void
+name_option(char *message)
+{
+    static const char THEIRS[] = "XML_PARSE_HUGE", OURS[] = "huge=True";
+    char *place = strstr(message, THEIRS);
+
+    if (place != NULL) {
+        memcpy(place, OURS, sizeof(OURS) - 1);
+        memmove(place + sizeof(OURS) - 1, place + sizeof(THEIRS) - 1, strlen(place + sizeof(THEIRS) - 1) + 1);
+    }
+}
+
 /* libxml2's messages end with a line break, and some hold others. */
 static void
 join_lines(char *message)
@@ -57,6 +70,7 @@ add_error(CpsXmlErrors *errors, char *message, CpsXmlError error)
         return;
     }
     join_lines(message);
+    name_option(message);
     error.message = message;
     *slot = error;
     errors->count++;

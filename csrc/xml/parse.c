@@ -1,12 +1,12 @@
 #include "xml/parse.h"
 
+#include "xml/depth.h"
+
 #include <libxml/SAX2.h>
 #include <libxml/parser.h>
 #include <libxml/valid.h>
 #include <limits.h>
 #include <string.h>
-
-enum { DEPTH_LIMIT = 256 }; /* as libxml2's own */
 
 static const CpsXmlRules strict;
 
@@ -16,7 +16,8 @@ typedef struct {
     xmlSAXHandler handlers; /* first */
     CpsXmlErrors *errors;
     const CpsXmlRules *rules;
-    bool reads; /* files */
+    bool reads; /* files, or from servers */
+    bool huge;
 } Parsing;
 
 static Parsing *
@@ -62,7 +63,7 @@ is_refused(xmlParserCtxt *context, const xmlEntity *entity)
 static xmlEntity *
 parsing_get_entity(void *context, const xmlChar *name)
 {
-    xmlEntity *entity = xmlSAX2GetEntity(context, name);
+    xmlEntity *entity = cps_depth_get_entity(context, name);
 
     if (entity == NULL) {
         refuse(context, "Entity '%.200s' not defined", name);
@@ -94,20 +95,13 @@ parsing_on_document_type(void *context, const xmlChar *name, const xmlChar *exte
     refuse(context, "Document type '%.200s' refused in a document of more than 10 MB", name);
 }
 
-static int
-allowed_depth(const CpsXmlRules *rules)
-{
-    return rules->huge ? CPS_XML_MAX_DEPTH : DEPTH_LIMIT;
-}
-
 static void
-parsing_on_element(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int namespaces,
-                   const xmlChar **declared, int attributes, int defaulted, const xmlChar **values)
+refuse_depth(xmlParserCtxt *context, const xmlChar *name)
 {
-    xmlSAX2StartElementNs(context, name, prefix, uri, namespaces, declared, attributes, defaulted, values);
-    if (((xmlParserCtxt *)context)->nodeNr > allowed_depth(parsing_of(context)->rules)) {
-        refuse(context, "Excessive depth in document at element '%.200s'", name);
-    }
+    refuse(context,
+           parsing_of(context)->huge ? "Excessive depth in document at '%.200s'"
+                                     : "Excessive depth in document at '%.200s': more than 256 levels need huge=True",
+           name);
 }
 
 /* ---- documents ---- */
@@ -137,22 +131,22 @@ drop_siblings(xmlDoc *tree)
 }
 
 static void
-set_handlers(Parsing *parsing, bool unbounded)
+set_handlers(Parsing *parsing, size_t length, bool trusted)
 {
     xmlSAXHandler *handlers = &parsing->handlers;
 
     handlers->serror = (xmlStructuredErrorFunc)parsing_on_report;
-    handlers->getEntity = parsing_get_entity;
-    handlers->getParameterEntity = parsing_get_parameter_entity;
     if (!parsing->reads) {
         handlers->externalSubset = NULL;
     }
-    if (unbounded) {
-        handlers->startElementNs = parsing_on_element;
-    }
-    if (unbounded && !parsing->rules->huge) {
+    if (length > CPS_XML_LONG && !parsing->huge && !trusted) {
         handlers->internalSubset = parsing_on_document_type;
     }
+    if (!trusted) {
+        cps_depth_bound(handlers, parsing->huge ? CPS_XML_MAX_DEPTH : CPS_XML_DEPTH, refuse_depth);
+    }
+    handlers->getEntity = parsing_get_entity;
+    handlers->getParameterEntity = parsing_get_parameter_entity;
 }
 
 static xmlDoc *
@@ -161,12 +155,12 @@ parse_in(xmlParserCtxt *context, const char *text, size_t length, int flags)
     int options = XML_PARSE_NOENT | XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_COMPACT | XML_PARSE_BIG_LINES;
     Parsing *parsing = parsing_of(context);
     bool trusted = (flags & CPS_XML_TRUSTED) != 0;
-    bool unbounded = trusted || parsing->rules->huge || length > CPS_XML_LONG;
+    bool unbounded = trusted || parsing->huge || length > CPS_XML_LONG;
 
     options |= (flags & CPS_XML_UTF8) != 0 ? XML_PARSE_IGNORE_ENC : 0;
     options |= unbounded ? XML_PARSE_HUGE : 0;
     options |= parsing->reads ? XML_PARSE_DTDLOAD | XML_PARSE_DTDATTR : 0;
-    set_handlers(parsing, unbounded && !trusted);
+    set_handlers(parsing, length, trusted);
     return xmlCtxtReadMemory(context, text, (int)length, parsing->rules->base, NULL, options);
 }
 
@@ -175,15 +169,20 @@ static xmlDoc *
 parse_confined(xmlParserCtxt *context, const char *text, size_t length, int flags)
 {
     const Parsing *parsing = parsing_of(context);
+    CpsConfinement confinement = {
+        .readable = parsing->rules->readable,
+        .errors = parsing->errors,
+        .bounded = true,
+    };
     CpsXmlHandlers handlers = cps_xml_errors_begin(NULL, NULL);
     xmlDoc *tree;
 
     if (parsing->reads) {
-        cps_confine_begin(parsing->rules->readable, parsing->errors);
+        cps_confine_begin(&confinement);
     }
     tree = parse_in(context, text, length, flags);
     if (parsing->reads) {
-        (void)cps_confine_end();
+        cps_confine_end();
     }
     cps_xml_errors_end(handlers);
     return tree;
@@ -208,21 +207,15 @@ check_text(const char *text, size_t length, int flags, CpsXmlErrors *errors)
     return true;
 }
 
-/* Whether the tree is all of what was meant. libxml2 before 2.12 ends at a null character. Entities count each for itself what libxml2 bounds: depth. */
+/* Whether the tree is all of what was meant. libxml2 before 2.12 ends at a null character. */
 static bool
-check_tree(const xmlParserCtxt *context, xmlDoc *tree, CpsXmlErrors *errors)
+check_tree(const xmlParserCtxt *context, CpsXmlErrors *errors)
 {
-    int depth = allowed_depth(parsing_of((xmlParserCtxt *)context)->rules);
-
     if (!context->wellFormed || cps_xml_errors_failed(errors)) {
         return false;
     }
     if (context->input != NULL && context->input->cur < context->input->end) {
         cps_xml_errors_add(errors, 0, 0, "Document holds a null character");
-        return false;
-    }
-    if (tree->intSubset != NULL && !cps_xml_depth_within(xmlDocGetRootElement(tree), depth)) {
-        cps_xml_errors_add(errors, 0, 0, "Excessive depth in document: entities nest more than %d levels", depth);
         return false;
     }
     return true;
@@ -240,18 +233,27 @@ parse(const char *text, size_t length, int flags, const CpsXmlRules *rules, CpsX
     if (context == NULL) {
         return NULL;
     }
-    parsing.reads = rules->readable != NULL && rules->readable->count > 0;
+    if (rules->readable != NULL) {
+        parsing.reads = rules->readable->count > 0 || rules->readable->urls.count > 0;
+        parsing.huge = rules->readable->huge;
+    }
     handlers = context->sax;
     parsing.handlers = *handlers;
     context->sax = &parsing.handlers;
     tree = parse_confined(context, text, length, flags);
-    if (tree != NULL && !check_tree(context, tree, errors)) {
+    if (tree != NULL && !check_tree(context, errors)) {
         xmlFreeDoc(tree);
         tree = NULL;
     }
     context->sax = handlers;
     xmlFreeParserCtxt(context);
     return tree;
+}
+
+bool
+cps_xml_rules_wait(const CpsXmlRules *rules)
+{
+    return rules != NULL && rules->readable != NULL && rules->readable->urls.count > 0;
 }
 
 CpsXmlDocument *

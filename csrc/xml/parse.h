@@ -21,11 +21,13 @@ typedef enum {
 
 /* What a script allows for texts that it knows. Zero-filled: nothing. */
 typedef struct {
-    /* Where external entities and document types may be read; borrowed, NULL or empty: nowhere. */
-    const CpsAllowedPaths *readable;
+    /* Where external entities and document types may be read, and whether the text itself may be huge, too; borrowed, or NULL. */
+    const CpsReadable *readable;
     const char *base; /* borrowed: the URL from which relative names are meant, or NULL */
-    bool huge;        /* entities, texts and document types of any size, and CPS_XML_MAX_DEPTH levels */
 } CpsXmlRules;
+
+/* Whether parsing by them may have to wait for a server. `rules` may be NULL. */
+bool cps_xml_rules_wait(const CpsXmlRules *rules);
 
 /* `rules` may be NULL. New; NULL when there are errors, or for want of memory (then *errors may have none). Warnings are not kept. */
 CpsXmlDocument *cps_xml_parse(const char *text, size_t length, int flags, const CpsXmlRules *rules,

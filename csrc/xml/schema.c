@@ -1,6 +1,8 @@
 #include "xml/schema.h"
 
 #include <libxml/xmlschemas.h>
+#include <libxml/xmlschemastypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 struct CpsSchema {
@@ -9,36 +11,45 @@ struct CpsSchema {
 };
 
 static xmlSchema *
-compile(xmlDoc *tree, const CpsAllowedPaths *allowed, CpsXmlErrors *errors)
+compile(xmlDoc *tree, const CpsReadable *readable, CpsXmlErrors *errors)
 {
     xmlSchemaParserCtxt *context = xmlSchemaNewDocParserCtxt(tree);
     CpsXmlHandlers handlers = cps_xml_errors_begin(errors, NULL);
+    CpsConfinement confinement = {.readable = readable, .errors = errors};
     xmlSchema *compiled = NULL;
 
     if (context != NULL) {
         xmlSchemaSetParserStructuredErrors(context, (xmlStructuredErrorFunc)cps_xml_errors_on_report, errors);
-        cps_confine_begin(allowed, errors);
+        cps_confine_begin(&confinement);
         compiled = xmlSchemaParse(context);
-        (void)cps_confine_end();
+        cps_confine_end();
         xmlSchemaFreeParserCtxt(context);
     }
     cps_xml_errors_end(handlers);
     return compiled;
 }
 
-CpsSchema *
-cps_schema_new(CpsXmlDocument **document_p, const CpsAllowedPaths *allowed, CpsXmlErrors *errors)
+static void
+set_up_once(void)
 {
+    cps_confine_setup();
+    xmlSchemaInitTypes(); /* else the first schema does, and of two threads both */
+}
+
+CpsSchema *
+cps_schema_new(CpsXmlDocument **document_p, const CpsReadable *readable, CpsXmlErrors *errors)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     CpsSchema *schema = calloc(1, sizeof(*schema));
     xmlDoc *tree = cps_xml_document_detach(document_p);
 
-    cps_confine_setup();
+    pthread_once(&once, set_up_once);
     if (schema == NULL) {
         xmlFreeDoc(tree);
         return NULL;
     }
     schema->tree = tree;
-    schema->compiled = compile(tree, allowed, errors);
+    schema->compiled = compile(tree, readable, errors);
     if (schema->compiled == NULL || cps_xml_errors_failed(errors)) { /* a refused import alone does not stop libxml2 */
         cps_schema_free(schema);
         return NULL;
@@ -61,6 +72,7 @@ bool
 cps_schema_validate(const CpsSchema *schema, xmlDoc *tree, CpsXmlErrors *errors)
 {
     xmlSchemaValidCtxt *context = xmlSchemaNewValidCtxt(schema->compiled);
+    CpsConfinement confinement = {.errors = errors};
     CpsXmlHandlers handlers;
     int status;
 
@@ -70,9 +82,9 @@ cps_schema_validate(const CpsSchema *schema, xmlDoc *tree, CpsXmlErrors *errors)
     }
     xmlSchemaSetValidStructuredErrors(context, (xmlStructuredErrorFunc)cps_xml_errors_on_report, errors);
     handlers = cps_xml_errors_begin(errors, NULL);
-    cps_confine_begin(NULL, errors);
+    cps_confine_begin(&confinement);
     status = xmlSchemaValidateDoc(context, tree);
-    (void)cps_confine_end();
+    cps_confine_end();
     cps_xml_errors_end(handlers);
     xmlSchemaFreeValidCtxt(context);
     if (status != 0 && !cps_xml_errors_failed(errors)) {

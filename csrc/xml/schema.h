@@ -7,9 +7,9 @@
 
 typedef struct CpsSchema CpsSchema;
 
-/* Compile the tree of *document_p, which must be owned and becomes NULL in any case. xs:include and xs:import read below `allowed`
- * (NULL: nothing) only. New; NULL with errors, or for want of memory. */
-CpsSchema *cps_schema_new(CpsXmlDocument **document_p, const CpsAllowedPaths *allowed, CpsXmlErrors *errors);
+/* Compile the tree of *document_p, which must be owned and becomes NULL in any case. xs:include and xs:import read what is
+ * `readable` (NULL: nothing) only. New; NULL with errors, or for want of memory. */
+CpsSchema *cps_schema_new(CpsXmlDocument **document_p, const CpsReadable *readable, CpsXmlErrors *errors);
 
 void cps_schema_free(CpsSchema *schema); /* NULL is fine */
 

@@ -22,7 +22,7 @@
 struct CpsStylesheet {
     xsltStylesheet *compiled;  /* owned */
     xsltSecurityPrefs *rights; /* owned */
-    const CpsAllowedPaths *allowed;
+    const CpsReadable *readable;
     int depth;          /* how deep templates may call each other */
     bool writes_markup; /* by disable-output-escaping */
 };
@@ -38,7 +38,7 @@ typedef struct {
     CpsXmlErrors *messages; /* NULL: there is no xsl:message in a compilation */
     int line;               /* from the last "where" */
     bool located;
-    bool refused; /* writing was */
+    bool refused; /* writing was; or what was read is no XML, or too much */
     CpsXmlHandlers before;
 } Report;
 
@@ -115,6 +115,23 @@ on_process_report(void *context, const char *format, ...)
     va_end(arguments);
 }
 
+/* While a document is read: without it the stylesheet would go on as if it were empty. */
+static void
+on_document_report(void *context, CpsXmlReport what)
+{
+    Report *report = context;
+
+    if (what->domain == XML_FROM_PARSER && what->level == XML_ERR_FATAL) {
+        report->refused = true;
+        cps_xml_errors_add(report->errors, what->line, 0, "Reading %s failed: %s",
+                           what->file == NULL ? "a document" : what->file,
+                           what->message == NULL ? "unknown error" : what->message);
+    }
+    else {
+        cps_xml_errors_on_report(report->errors, what);
+    }
+}
+
 static void
 report_begin(Report *report)
 {
@@ -142,21 +159,55 @@ set_up_once(void)
     xsltSetGenericErrorFunc(NULL, on_process_report);
 }
 
-static xsltStylesheet *
-compile(xmlDoc *tree, const CpsAllowedPaths *allowed, CpsXmlErrors *errors)
+/* A compilation, with what belongs to the process and is ours while we have the GIL. */
+typedef struct {
+    Report report;
+    xmlGenericErrorFunc function; /* of others: ours, too, unless lxml came later and shares the library */
+    void *context;
+    const CpsLock *gil;
+} Compilation;
+
+static void
+compilation_take_errors(Compilation *self)
 {
-    Report report = {.errors = errors};
-    xmlGenericErrorFunc function = xsltGenericError; /* ours, unless lxml came later and shares the library */
-    void *context = xsltGenericErrorContext;
+    self->function = xsltGenericError;
+    self->context = xsltGenericErrorContext;
+    xsltSetGenericErrorFunc(&self->report, on_report);
+}
+
+static void *
+compilation_release(void *context)
+{
+    Compilation *self = context;
+
+    xsltSetGenericErrorFunc(self->context, self->function);
+    return self->gil->release(self->gil->context);
+}
+
+static void
+compilation_take(void *context, void *released)
+{
+    Compilation *self = context;
+
+    self->gil->take(self->gil->context, released);
+    compilation_take_errors(self);
+}
+
+static xsltStylesheet *
+compile(xmlDoc *tree, const CpsReadable *readable, const CpsLock *gil, CpsXmlErrors *errors)
+{
+    Compilation compilation = {.report = {.errors = errors}, .gil = gil};
+    CpsLock lock = {.release = compilation_release, .take = compilation_take, .context = &compilation};
+    CpsConfinement confinement = {.readable = readable, .errors = errors, .lock = gil == NULL ? NULL : &lock};
     xsltStylesheet *compiled;
 
-    report_begin(&report);
-    xsltSetGenericErrorFunc(&report, on_report);
-    cps_confine_begin(allowed, errors);
+    report_begin(&compilation.report);
+    compilation_take_errors(&compilation);
+    cps_confine_begin(&confinement);
     compiled = xsltParseStylesheetDoc(tree);
-    (void)cps_confine_end();
-    xsltSetGenericErrorFunc(context, function);
-    report_end(&report);
+    cps_confine_end();
+    xsltSetGenericErrorFunc(compilation.context, compilation.function);
+    report_end(&compilation.report);
     return compiled;
 }
 
@@ -231,7 +282,7 @@ rights_new(void)
 }
 
 CpsStylesheet *
-cps_stylesheet_new(CpsXmlDocument **document_p, const CpsAllowedPaths *allowed, CpsXmlErrors *errors)
+cps_stylesheet_new(CpsXmlDocument **document_p, const CpsReadable *readable, const CpsLock *gil, CpsXmlErrors *errors)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     CpsStylesheet *stylesheet = calloc(1, sizeof(*stylesheet));
@@ -243,9 +294,9 @@ cps_stylesheet_new(CpsXmlDocument **document_p, const CpsAllowedPaths *allowed, 
         xmlFreeDoc(tree);
         return NULL;
     }
-    stylesheet->allowed = allowed;
+    stylesheet->readable = readable;
     stylesheet->rights = rights_new();
-    stylesheet->compiled = stylesheet->rights == NULL ? NULL : compile(tree, allowed, errors);
+    stylesheet->compiled = stylesheet->rights == NULL ? NULL : compile(tree, readable, gil, errors);
     if (stylesheet->compiled == NULL) {
         xmlFreeDoc(tree);
         cps_stylesheet_free(stylesheet);
@@ -378,16 +429,21 @@ run_confined(const CpsStylesheet *stylesheet, xsltTransformContext *context, xml
              const char *const *parameters, CpsTransformation *transformation, xmlDoc **tree)
 {
     Report report = {.errors = &transformation->errors, .messages = &transformation->messages};
-    bool refused;
+    CpsConfinement confinement = {
+        .readable = stylesheet->readable,
+        .errors = &transformation->errors,
+        .cancelled = &transformation->transforming.cancelled,
+    };
 
     xsltSetTransformErrorFunc(context, &report, on_report);
     xsltSetCtxtParseOptions(context, XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_NOCDATA);
     report_begin(&report);
-    cps_confine_begin(stylesheet->allowed, &transformation->errors);
+    xmlSetStructuredErrorFunc(&report, (xmlStructuredErrorFunc)on_document_report);
+    cps_confine_begin(&confinement);
     *tree = run(stylesheet, context, source, parameters);
-    refused = cps_confine_end() || report.refused;
+    cps_confine_end();
     report_end(&report);
-    return refused;
+    return confinement.refused || report.refused;
 }
 
 void

@@ -1,6 +1,6 @@
 /* stylesheet.h: XSLT 1.0 on libxslt, confined. Plain C.
  *
- * A stylesheet reads only below its allowed paths (xsl:include, xsl:import, document()), and writes nothing (exsl:document and its
+ * A stylesheet reads only what is readable for it (xsl:include, xsl:import, document()), and writes nothing (exsl:document and its
  * like). */
 #ifndef CPS_XML_STYLESHEET_H
 #define CPS_XML_STYLESHEET_H
@@ -11,9 +11,11 @@
 
 typedef struct CpsStylesheet CpsStylesheet;
 
-/* Compile the tree of *document_p, which must be owned and becomes NULL in any case. `allowed` is borrowed, for as long as the stylesheet
- * lives. With the GIL: libxslt reports errors of a compilation through globals. New; NULL with errors, or for want of memory. */
-CpsStylesheet *cps_stylesheet_new(CpsXmlDocument **document_p, const CpsAllowedPaths *allowed, CpsXmlErrors *errors);
+/* Compile the tree of *document_p, which must be owned and becomes NULL in any case. `readable` is borrowed, for as long as the stylesheet
+ * lives; NULL: nothing. With the GIL, since libxslt reports errors of a compilation through globals; `gil` (NULL: never) releases it while a
+ * server is waited for. New; NULL with errors, or for want of memory. */
+CpsStylesheet *cps_stylesheet_new(CpsXmlDocument **document_p, const CpsReadable *readable, const CpsLock *gil,
+                                  CpsXmlErrors *errors);
 
 /* Whether its xsl:output, or one that it imports, asks for an indented text. */
 bool cps_stylesheet_indents(const CpsStylesheet *stylesheet);

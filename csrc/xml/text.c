@@ -85,7 +85,7 @@ cps_xml_from_text(PyObject *text, const CpsXmlRules *rules)
     if (bytes == NULL) {
         return NULL;
     }
-    if (length < LONG_TEXT) {
+    if (length < LONG_TEXT && !cps_xml_rules_wait(rules)) {
         document = cps_xml_parse(bytes, length, flags, rules, &errors);
     }
     else {

@@ -67,7 +67,7 @@ cps_transforming_end(CpsTransforming *self)
 static void
 interrupt(CpsTransforming *self)
 {
-    self->cancelled = true;
+    __atomic_store_n(&self->cancelled, true, __ATOMIC_RELAXED);
     if (self->context != NULL) {
         __atomic_store_n(&self->context->state, XSLT_STATE_STOPPED, __ATOMIC_RELAXED);
         __atomic_store_n(&self->context->xpathCtxt->opLimit, 1, __ATOMIC_RELAXED);

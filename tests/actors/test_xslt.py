@@ -334,7 +334,8 @@ def test_SEC_1_document_reads_nothing_by_default(wrap, secret):
 )
 def test_SEC_1_nothing_is_read_over_a_network(wrap, url, tmp_path):
     event = refused(wrap, reading(url), allowed_paths="/")
-    assert event.error.message == [f"Reading '{url}' is refused: it is not below allowed_paths"]
+    argument = "allowed_urls" if url.startswith("http") else "allowed_paths"
+    assert event.error.message == [f"Reading '{url}' is refused: it is not below {argument}"]
 
 
 def test_SEC_1_document_reads_below_allowed_paths(wrap, secret):

@@ -9,8 +9,8 @@ import threading
 import compysition
 from compysition import Event, Queue
 from compysition.actors import BasicAuth, HTTPClient, RESTTranslator
-from compysition.errors import BadGateway, UnauthorizedEvent
-from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent, XMLHttpEvent
+from compysition.errors import BadGateway, InvalidEventDataModification, UnauthorizedEvent
+from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent, XMLEvent, XMLHttpEvent, XMLParser
 from compysition.testutils.test_actor import TestActorWrapper
 from tests.webserver import WebServer, response
 
@@ -78,6 +78,32 @@ def url():
         [sys.executable, "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     return process.stdout.readline().strip()
+
+
+class Fetching(XMLEvent):
+    """Its text may read from servers."""
+
+
+def leak_fetching():
+    """Documents of a server, read and refused."""
+    for allowed, path in (
+        (url(), "xml"),
+        (url() + "/xml", "xml"),
+        (url(), "503"),
+        ("http://x", "xml"),
+    ):
+        text = f'<!DOCTYPE a [<!ENTITY e SYSTEM "{url()}/{path}">]><a>&e;</a>'
+        Fetching.xml_parser = XMLParser(allowed_urls=[allowed, allowed])
+        try:
+            assert Fetching(data=text).data_string() == "<a><a/></a>"
+        except InvalidEventDataModification:
+            assert allowed == "http://x" or path == "503"
+    for allowed in ("http://x/?y", 5):
+        try:
+            XMLParser(allowed_urls=[url(), allowed])
+        except (TypeError, ValueError):
+            continue
+        raise AssertionError(allowed)
 
 
 def leak_http_client():

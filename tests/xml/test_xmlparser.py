@@ -216,7 +216,8 @@ def test_nothing_else_is_read(folder, name, how, capfd):
         "document type": f'<!DOCTYPE a SYSTEM "{name}"><a/>',
     }[how]
     message = refusal(text, XMLParser(folder))
-    assert "is refused: it is not below allowed_paths" in message or (
+    argument = "allowed_urls" if name.startswith("http") else "allowed_paths"
+    assert f"is refused: it is not below {argument}" in message or (
         how == "attribute" and "ntity 'e'" in message
     )
     if how != "attribute" and name.endswith(".xml"):
@@ -299,6 +300,11 @@ def test_depth_has_a_bound_where_it_is_huge():
     assert "Excessive depth in document" in refusal(f"<a>{text}</a>", huge)
     assert "Excessive depth in document" in refusal("<a>" * 1_000_000, huge)
     assert "xcessive depth" in refusal(nested(11, 200), huge)
+    assert "xcessive depth" in refusal(nested(35, 2000), huge)
+    small_first = nested(35, 2000).replace(
+        "<a>&e35;", "<a>" + "".join(f"&e{i};" for i in range(36))
+    )
+    assert "xcessive depth" in refusal(small_first, huge)
 
 
 def test_long_documents_may_have_a_document_type_where_it_is_huge(folder):
