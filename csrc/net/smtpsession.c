@@ -514,6 +514,14 @@ do_what_is_not_offered(CpsSmtpSession *self, Text text)
     refuse(self, "502 5.5.1 Not implemented");
 }
 
+/* A page in a browser can have that sent, with a mail as its body. */
+static void
+do_http(CpsSmtpSession *self, Text text)
+{
+    cps_smtp_announce(self, "421 4.7.0", "This is no HTTP server");
+    self->outcome = CPS_SMTP_END;
+}
+
 /* --- command lines --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -539,6 +547,14 @@ static const Command commands[] = {
     {"BDAT", do_what_is_not_offered},
     {"ETRN", do_what_is_not_offered},
     {"TURN", do_what_is_not_offered},
+    {"GET", do_http},
+    {"HEAD", do_http},
+    {"POST", do_http},
+    {"PUT", do_http},
+    {"PATCH", do_http},
+    {"DELETE", do_http},
+    {"OPTIONS", do_http},
+    {"CONNECT", do_http},
 };
 
 static const Command *

@@ -93,7 +93,6 @@ def test_several_messages_and_an_empty_one():
         (b"", 500),
         (b" NOOP", 500),
         (b"NOOPS", 500),
-        (b"GET / HTTP/1.1", 500),
         (b"NOOP\0", 500),
         (b"NOOP\r", 500),
         (b"NOOP\nQUIT", 500),
@@ -391,6 +390,16 @@ def test_too_many_errors():
     assert ended
     assert messages == []
     assert text.splitlines()[3:] == [b"421 4.7.0 probe.example Too many errors"]
+
+
+@pytest.mark.parametrize("method", [b"POST", b"PUT", b"GET", b"connect", b"OPTIONS"])
+def test_a_browser_is_sent_away(method):
+    """The body of a request, which any page can have sent, is no session."""
+    wire = method + b" / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n" + BEGIN + b".\r\n"
+    text, messages, ended = talk(wire)
+    assert text == b"421 4.7.0 probe.example This is no HTTP server\r\n"
+    assert ended
+    assert messages == []
 
 
 # ---- STARTTLS ----
