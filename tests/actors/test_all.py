@@ -15,7 +15,10 @@ from compysition.actors import (
     DictToXML,
     EventAttributeLookupModifier,
     EventAttributeModifier,
+    EventDataAggregator,
+    EventDataXMLAggregator,
     EventGenerator,
+    EventJoin,
     EventLogger,
     EventRouter,
     EventXMLFilter,
@@ -23,6 +26,9 @@ from compysition.actors import (
     FlowController,
     Header,
     HTTPStatusModifier,
+    JSONEventAttributeModifier,
+    JSONEventJoin,
+    JSONValidator,
     Null,
     PropertiesToXML,
     RedactedFileLogger,
@@ -30,8 +36,13 @@ from compysition.actors import (
     SMTPIn,
     TCPIn,
     TestEvent,
+    XMLEventJoin,
     XMLToDict,
     XpathEventAttributeModifer,
+)
+from compysition.actors.eventattributemodifier import (
+    EventDataEventAttributeModifier,
+    EventDataStaticAttributeModifier,
 )
 from compysition.errors import InvalidEventDataModification
 from compysition.event import HttpEvent, JSONEvent, JSONHttpEvent, XMLEvent
@@ -53,6 +64,7 @@ FORWARDERS = {
     "HTTPStatusModifier": lambda **kwargs: HTTPStatusModifier("a", **kwargs),
     "Data": lambda **kwargs: Data("a", "key", "value", **kwargs),
     "Header": lambda **kwargs: Header("a", **kwargs),
+    "EventRouter": lambda **kwargs: EventRouter("a", type="blacklist", **kwargs),
 }
 
 SHEET = (
@@ -71,6 +83,24 @@ CONVERTERS = {
     "XMLToDict": lambda **kwargs: XMLToDict("a", **kwargs),
     "XSLT": lambda **kwargs: XSLT("a", SHEET, **kwargs),
     "XSD": lambda **kwargs: XSD("a", **kwargs),
+    "JSONValidator": lambda **kwargs: JSONValidator("a", {"type": "object"}, **kwargs),
+    "XpathEventAttributeModifer": lambda **kwargs: XpathEventAttributeModifer(
+        "a", key="mark", value="/*", **kwargs
+    ),
+    "JSONEventAttributeModifier": lambda **kwargs: JSONEventAttributeModifier(
+        "a", key="mark", value="key", **kwargs
+    ),
+    "EventDataEventAttributeModifier": lambda **kwargs: EventDataEventAttributeModifier(
+        "a", "service", **kwargs
+    ),
+    "EventDataStaticAttributeModifier": lambda **kwargs: EventDataStaticAttributeModifier(
+        "a", "mark", 1, **kwargs
+    ),
+    "EventDataAggregator": lambda **kwargs: EventDataAggregator("a", **kwargs),
+    "EventDataXMLAggregator": lambda **kwargs: EventDataXMLAggregator("a", **kwargs),
+    "EventJoin": lambda **kwargs: EventJoin("a", **kwargs),
+    "XMLEventJoin": lambda **kwargs: XMLEventJoin("a", **kwargs),
+    "JSONEventJoin": lambda **kwargs: JSONEventJoin("a", **kwargs),
 }
 
 # actors that make one event for each that arrives
@@ -109,6 +139,22 @@ def make(request):
 def make_sender(request):
     """Make an actor that sends one event for each that it gets."""
     return request.param[1]
+
+
+@pytest.fixture(
+    params=sorted(
+        {*FORWARDERS, *CONVERTERS, *GENERATORS}
+        - {
+            "EventRouter",
+            "EventJoin",
+            "XMLEventJoin",
+            "JSONEventJoin",
+        }  # which must know their queues
+    )
+)
+def make_by_hand(request):
+    """Make an actor that sends one event for each, started or not."""
+    return {**FORWARDERS, **CONVERTERS, **GENERATORS}[request.param]
 
 
 @pytest.fixture(params=FORWARDERS.items(), ids=lambda item: item[0])
@@ -151,8 +197,8 @@ def test_actor_arguments_are_taken(make):
     assert (actor.rescue, actor.max_rescue) == (True, 2)
 
 
-def test_consume_may_be_called_by_hand(make_sender):
-    actor = make_sender()
+def test_consume_may_be_called_by_hand(make_by_hand):
+    actor = make_by_hand()
     outbox = actor.pool.outbound.add("outbox")
     actor.consume(actor.input(data={}), "more", origin="inbox", origin_queue=None)
     actor.consume(origin="inbox", event=actor.input(data={}))
@@ -185,7 +231,9 @@ def test_a_converted_event_is_the_same_event(wrap, make_converter):
     assert wrapper.error_queues["error"].empty()
 
 
-@pytest.mark.parametrize("name", sorted(CONVERTERS.keys() - {"PropertiesToXML"}))
+@pytest.mark.parametrize(
+    "name", [name for name, make in CONVERTERS.items() if make().input is not Event]
+)
 def test_data_that_cannot_become_the_input_is_the_events_error(wrap, name):
     actor = CONVERTERS[name]()
     wrapper = wrap(actor)
@@ -353,6 +401,9 @@ def test_subclasses_extend_all_methods(wrap, make):
         EventAttributeLookupModifier: {"value": "service"},
         TestEvent: {"delay": 3600, "generate_error": False},
         XSLT: {"xslt": SHEET},
+        EventRouter: {"type": "blacklist"},
+        XpathEventAttributeModifer: {"value": "/*"},
+        JSONEventAttributeModifier: {"value": "key"},
     }
     actor = Extended("a", **arguments.get(base, {}))
     assert isinstance(actor, Actor)
