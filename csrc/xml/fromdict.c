@@ -4,6 +4,7 @@
 #include "xml/text.h"
 
 #include <libxml/parser.h>
+#include <libxml/uri.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -274,12 +275,26 @@ find_namespace(Builder *builder, xmlNode *element, const Name *name, bool attrib
 
 /* ---- attributes ---- */
 
+/* As the parser would have it, so that the text of what is made can be read. */
+static bool
+is_uri(const char *text)
+{
+    xmlURI *uri = xmlParseURI(text);
+    bool valid = uri != NULL;
+
+    xmlFreeURI(uri);
+    return valid;
+}
+
 /* Whether XML allows the prefix, NULL for the default namespace, to be declared with this name. */
 static bool
 may_declare(const char *prefix, const char *uri)
 {
-    return prefix == NULL || (*uri != '\0' && strcmp(prefix, "xml") != 0 && strcmp(prefix, "xmlns") != 0 &&
-                              xmlValidateNCName((const xmlChar *)prefix, 0) == 0);
+    if (*uri == '\0') {
+        return prefix == NULL;
+    }
+    return is_uri(uri) && (prefix == NULL || (strcmp(prefix, "xml") != 0 && strcmp(prefix, "xmlns") != 0 &&
+                                              xmlValidateNCName((const xmlChar *)prefix, 0) == 0));
 }
 
 static int

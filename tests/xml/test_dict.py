@@ -178,6 +178,8 @@ def test_namespaces(data, text):
         {"p:a": 1},
         {"a": {"@p:b": 1}},
         {"a": {"@xmlns:p": ""}},
+        {"a": {"@xmlns:p": "[]"}},
+        {"@xmlns": []},
         {"a": {"@xmlns:": "u"}},
         {"a": {"@xmlns:xml": "u"}},
         {"p:a": {"@xmlns:q": "u"}},
