@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -58,8 +59,17 @@ def _reason(error: BaseException) -> str:
     return str(error)
 
 
+def _check_patterns(contents: dict[str, Any]) -> None:
+    """Raise ValueError for names of properties that are no regular expressions, which the drafts do not check."""
+    for pattern in contents.get("patternProperties", ()):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"patternProperties: {pattern!r} is not a 'regex': {error}") from error
+
+
 def _resolve_all(schema: Any, draft: referencing.Specification[Any], registry: Any) -> None:
-    """Look up each $ref of a schema, and of those that it leads to, or raise ValueError."""
+    """Look up each $ref of a schema, and of those that it leads to, and its patterns; or raise ValueError."""
     root = draft.create_resource(schema)
     waiting = [(root, registry.resolver_with_root(root))]
     seen = set()
@@ -69,6 +79,7 @@ def _resolve_all(schema: Any, draft: referencing.Specification[Any], registry: A
         if not isinstance(contents, dict) or id(contents) in seen:
             continue
         seen.add(id(contents))
+        _check_patterns(contents)
         if isinstance(contents.get("$ref"), str):
             try:
                 found = resolver.lookup(contents["$ref"])
@@ -93,6 +104,8 @@ def compile_schema(
     schema = _read(schema)
     if not isinstance(schema, dict):
         raise ValueError(f"a schema is a JSON object, not {type(schema).__name__}")
+    if not isinstance(schema.get("$schema", ""), str):
+        raise ValueError(f"$schema: {schema['$schema']!r} is not of type 'string'")
     cls = validator_for(schema, default=Draft4Validator)
     draft = specification_with(cls.ID_OF(cls.META_SCHEMA))
     registry = _registry(draft, retrieve)
@@ -101,4 +114,6 @@ def compile_schema(
         _resolve_all(schema, draft, registry)
     except SchemaError as error:
         raise ValueError(error.message) from error
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     return cls(schema, format_checker=formats, registry=registry)

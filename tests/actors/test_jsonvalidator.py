@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import re
 
 import jsonschema
 import pytest
@@ -209,6 +210,9 @@ def test_draft_4_unless_the_schema_says_otherwise():
         ([1], "a schema is a JSON object, not list"),
         (True, "a schema is a JSON object, not bool"),
         ({"pattern": "("}, "regex"),
+        ({"not": {"patternProperties": {"(": {}}}}, "patternProperties: '(' is not a 'regex'"),
+        ({"$schema": 5}, "$schema: 5 is not of type 'string'"),
+        ('{"not": ' * 900 + "{}" + "}" * 900, "nested too deeply"),
         ({"$ref": "#/definitions/none"}, "'#/definitions/none' cannot be resolved: '/definitions"),
     ],
 )
@@ -434,8 +438,14 @@ def test_what_is_optional_as_in_jsonschema(path, draft):
             with pytest.raises(ActorInitFailure):
                 JSONValidator("validator", schema)
             continue
-        actor = JSONValidator("validator", schema, retrieve=suite_retrieve)
         reference = cls(schema, format_checker=FormatChecker(), registry=SUITE_REGISTRY)
+        try:
+            actor = JSONValidator("validator", schema, retrieve=suite_retrieve)
+        except ActorInitFailure:  # a pattern, of which jsonschema says so for each document
+            assert {reference_verdict(reference, test["data"]) for test in case["tests"]} == {
+                re.error
+            }
+            continue
         for test in case["tests"]:
             told = f"{case['description']}: {test['description']}"
             expected = reference_verdict(reference, test["data"])
