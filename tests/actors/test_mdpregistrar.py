@@ -127,7 +127,7 @@ def test_a_silent_broker_is_gone():
         while (heard := subscriber.recv_multipart())[2] != GONE:
             assert heard[2] == ALIVE
         assert heard == [SCOPE, b"", GONE, b"one", b"5555"]
-        assert service.logged("Notifying clients that broker one has disconnected")
+        service.wait_logged("Notifying clients that broker one has disconnected")
 
 
 def test_others_do_not_hasten_the_end():
