@@ -76,6 +76,14 @@ cps_list_first(const CpsList *list)
     return cps_list_empty(list) ? NULL : list->head.next;
 }
 
+/* The last node, or NULL; it stays in the list. */
+static inline CpsLink *
+cps_list_last(const CpsList *list)
+{
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above */
+    return cps_list_empty(list) ? NULL : list->head.prev;
+}
+
 /* The node after `link`, or NULL at the end. */
 static inline CpsLink *
 cps_list_after(const CpsList *list, const CpsLink *link)

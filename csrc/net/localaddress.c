@@ -73,7 +73,7 @@ cps_local_address(const char *endpoint, char *text, size_t size)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM};
     char host[HOST_SIZE], port[PORT_SIZE];
-    struct sockaddr_storage source;
+    struct sockaddr_storage source = {0};
     struct addrinfo *found;
     bool known = false;
 

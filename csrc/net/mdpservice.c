@@ -579,12 +579,14 @@ cps_mdp_worker_lives(CpsMdpBroker *self, CpsMdpWorker *worker)
     cps_mdp_worker_offer(self, worker);
 }
 
+/* The last first: each is put before those that wait. */
 static void
 retry_all(CpsMdpBroker *self, CpsMdpWorker *worker)
 {
-    while (!cps_list_empty(&worker->requests)) {
-        request_retry(self,
-                      request_of(worker->requests.head.prev)); /* the last first: each is put before those that wait */
+    CpsLink *link;
+
+    while ((link = cps_list_last(&worker->requests)) != NULL) {
+        request_retry(self, request_of(link));
     }
 }
 
@@ -609,10 +611,10 @@ cps_mdp_worker_move(CpsMdpBroker *self, CpsMdpWorker *worker, CpsMdpService *ser
         return;
     }
     cps_link_remove(&worker->ready);
-    retry_all(self, worker);
     former->worker_count--;
     service->worker_count++;
     worker->service = service;
+    retry_all(self, worker);
     service_look(self, former);
     service_look(self, service);
     service_dispatch(self, former);
