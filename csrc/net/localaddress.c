@@ -1,6 +1,5 @@
 #include "net/localaddress.h"
 
-#include <arpa/inet.h>
 #include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -53,18 +52,15 @@ find_source(const struct addrinfo *to, struct sockaddr_storage *source)
 static int
 write_address(const struct sockaddr_storage *source, char *text, size_t size)
 {
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)source;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)source;
-    char address[INET6_ADDRSTRLEN];
-    bool is_v4 = source->ss_family == AF_INET;
+    char address[HOST_SIZE];
     int length;
 
-    if (is_v4 ? (ntohl(v4->sin_addr.s_addr) >> 24) == IN_LOOPBACKNET : IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr)) {
+    if (getnameinfo((const struct sockaddr *)source, sizeof(*source), address, sizeof(address), NULL, 0,
+                    NI_NUMERICHOST) != 0 ||
+        strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0) {
         return -1;
     }
-    (void)inet_ntop(source->ss_family, is_v4 ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr, address,
-                    sizeof(address));
-    length = snprintf(text, size, is_v4 ? "%s" : "[%s]", address);
+    length = snprintf(text, size, source->ss_family == AF_INET6 ? "[%s]" : "%s", address);
     return length < (int)size ? 0 : -1;
 }
 
