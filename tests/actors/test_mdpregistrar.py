@@ -239,27 +239,25 @@ def test_the_ports_of_the_others():
     assert (service.listen_port, service.publish_port) == (1, 2)
 
 
-def test_brokers_are_found(service):
-    """Everything of ours: two brokers, found by a client and a worker."""
+@contextlib.contextmanager
+def found_brokers(service, broker_options, peer_options):
+    """Everything of ours: two brokers, found by a client and a worker. Gives brokers, client and worker, a queue, and what is answered."""
     director = quiet_director()
-    ports = {
+    peer = {
         "registration_publisher_host": "127.0.0.1",
         "registration_publisher_port": service.actor.publish_port,
         "heartbeat_interval": 50,
+        **peer_options,
     }
-    brokers = [
-        director.register_actor(
-            MDPBroker,
-            name,
-            0,
-            host="127.0.0.1",
-            registration_service_endpoint=f"tcp://127.0.0.1:{service.actor.listen_port}",
-            heartbeat_interval=50,
-        )
-        for name in ("one", "two")
-    ]
-    client = director.register_actor(MDPClient, "client", **ports)
-    worker = director.register_actor(MDPWorker, "worker", "echo", **ports)
+    broker = {
+        "host": "127.0.0.1",
+        "registration_service_endpoint": f"tcp://127.0.0.1:{service.actor.listen_port}",
+        "heartbeat_interval": 50,
+        **broker_options,
+    }
+    brokers = [director.register_actor(MDPBroker, name, 0, **broker) for name in ("one", "two")]
+    client = director.register_actor(MDPClient, "client", **peer)
+    worker = director.register_actor(MDPWorker, "worker", "echo", **peer)
     flow, answers = (
         director.register_actor(Echo, "flow"),
         director.register_actor(Events, "answers"),
@@ -270,13 +268,39 @@ def test_brokers_are_found(service):
     requests = Queue("requests")
     client.register_consumer("requests", requests)
     with running(director):
-        for actor in client, worker:
-            wait_until(
-                lambda actor=actor: (
-                    [link["verified"] for link in actor.broker_manager.values()] == [True, True]
-                )
+        yield brokers, (client, worker), requests, answers.events
+
+
+def ask_all(brokers, peers, requests, answers):
+    """A hundred requests are answered, half of them through each broker."""
+    for actor in peers:
+        wait_until(
+            lambda actor=actor: (
+                [link["verified"] for link in actor.broker_manager.values()] == [True, True]
             )
-        for number in range(100):
-            requests.put(Event(service="echo", data=number))
-        wait_until(lambda: len(answers.events) == 100)
-        assert [broker.services["echo"]["answered"] for broker in brokers] == [50, 50]
+        )
+    for number in range(100):
+        requests.put(Event(service="echo", data=number))
+    wait_until(lambda: len(answers) == 100)
+    assert [broker.services["echo"]["answered"] for broker in brokers] == [50, 50]
+
+
+def test_brokers_are_found(service):
+    with found_brokers(service, {}, {}) as parts:
+        ask_all(*parts)
+
+
+def test_brokers_are_found_with_curve():
+    public, secret = curve_keypair()
+    mine, my_secret = curve_keypair()
+    server = {
+        "curve_server": True,
+        "curve_secretkey": secret,
+        "curve_clients": [public, mine],
+    }
+    peer = {"curve_serverkey": public, "curve_publickey": mine, "curve_secretkey": my_secret}
+    with (
+        serving(**server) as service,
+        found_brokers(service, {**server, "curve_serverkey": public}, peer) as parts,
+    ):
+        ask_all(*parts)
