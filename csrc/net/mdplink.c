@@ -309,7 +309,7 @@ link_connected(CpsMdpLink *self)
     self->connected = true;
     if (!options->standard) {
         self->tries = 1;
-        self->due = uv_now(self->peer->loop) + options->heartbeat_ms;
+        self->due = cps_mdp_peer_hurry(self->peer);
         link_verify(self);
         return;
     }

@@ -35,6 +35,9 @@ struct CpsMdpLink {
     bool refused; /* that was logged */
 };
 
+/* Have the links ticked soon: the broker may not know the socket yet that it is to answer to, and then the answer is lost. Returns when. */
+uint64_t cps_mdp_peer_hurry(CpsMdpPeer *peer);
+
 /* A socket that is watched. Returns NULL with *code_p an errno. */
 CpsMdpSocket *cps_mdp_socket_open(CpsMdpPeer *peer, CpsMdpLink *owner, const CpsZmqOptions *options,
                                   void (*heard)(CpsMdpSocket *), int *code_p);

@@ -249,6 +249,17 @@ peer_on_timer(uv_timer_t *timer)
     }
 }
 
+uint64_t
+cps_mdp_peer_hurry(CpsMdpPeer *peer)
+{
+    enum { SOON_MS = 30 };
+    uint64_t repeat = uv_timer_get_repeat(&peer->timer);
+    uint64_t soon = repeat < SOON_MS ? repeat : SOON_MS;
+
+    uv_timer_start(&peer->timer, peer_on_timer, soon, repeat);
+    return uv_now(peer->loop) + soon;
+}
+
 static void
 timer_on_closed(uv_handle_t *handle)
 {

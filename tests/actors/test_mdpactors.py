@@ -347,6 +347,14 @@ def test_garbage_from_a_registration_service():
     announcer.close()
 
 
+def test_a_verification_that_gets_lost_is_asked_for_again_soon():
+    """As when the broker does not know the socket yet that it is to answer to. An interval is a minute here."""
+    with brokering() as broker:
+        broker.loses = 1
+        with client(brokers=[broker.endpoint], heartbeat_interval=60000) as side:
+            wait_until(lambda: any(b["verified"] for b in side.client.broker_manager.values()))
+
+
 def test_mdp4_attempts_are_sent():
     """FIX MDP-4: each attempt that is counted was sent; then the sockets are replaced."""
     announcer = Announcer()
