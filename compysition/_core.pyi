@@ -1833,6 +1833,9 @@ _HTTPRequest = tuple[bytes, bytes, bytes, bytes, bytes, int, bool, list[tuple[by
 def _parse_http(
     data: bytes, cuts: bytes, limits: tuple[int, int, int, int], /
 ) -> tuple[list[_HTTPRequest], int, str | None, bool]: ...
+def _run_broker(
+    steps: list[int | list[bytes]], /
+) -> tuple[list[list[bytes]], dict[str, Service], dict[str, Worker], dict[str, int]]: ...
 def _split_frames(pieces: list[bytes], limit: int, /) -> tuple[list[bytes], int | None]: ...
 def _send_smtp(
     greeting: bytes,

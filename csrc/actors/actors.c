@@ -52,6 +52,7 @@ static int (*const setups[])(PyObject *module, CpsState *state) = {
     cps_mdpworker_setup,
     cps_mdpbroker_setup,
     cps_mdpregistrar_setup,
+    cps_mdpprobe_setup,
     cps_tcpin_setup,
     cps_tcpout_setup,
     cps_tcpprobe_setup,

@@ -54,6 +54,7 @@ int cps_mdpclient_setup(PyObject *module, CpsState *state);
 int cps_mdpworker_setup(PyObject *module, CpsState *state);
 int cps_mdpbroker_setup(PyObject *module, CpsState *state);
 int cps_mdpregistrar_setup(PyObject *module, CpsState *state);
+int cps_mdpprobe_setup(PyObject *module, CpsState *state);
 int cps_tcpin_setup(PyObject *module, CpsState *state);
 int cps_tcpout_setup(PyObject *module, CpsState *state);
 int cps_tcpprobe_setup(PyObject *module, CpsState *state);

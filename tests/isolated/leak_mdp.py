@@ -1,8 +1,9 @@
 """MDPClient and MDPWorker: requests that end in each way, and actors that come and go."""
 
 import compysition
-from compysition import Actor, Event, Queue
-from compysition.actors import MDPClient, MDPWorker
+from compysition import Actor, Event, Queue, _core
+from compysition.actors import MDPBroker, MDPBrokerRegistrationService, MDPClient, MDPWorker
+from compysition.actors.zeromq import curve_keypair
 from tests.flows import quiet_director
 from tests.majordomo import brokering
 
@@ -76,3 +77,46 @@ def leak_actors_that_never_start():
             MDPClient("client", **wrong)
         except (TypeError, ValueError):
             pass
+
+
+def leak_broker_and_registration_service():
+    director = quiet_director()
+    director.register_actor(
+        MDPBrokerRegistrationService, "service", 0, 0, host="127.0.0.1", heartbeat_interval=20
+    )
+    broker = director.register_actor(
+        MDPBroker,
+        "broker",
+        0,
+        host="127.0.0.1",
+        registration_service_endpoint="",
+        curve_server=True,
+        curve_secretkey=curve_keypair()[1],
+    )
+    director.start(block=False)
+    compysition.sleep(0.03)
+    broker.services, broker.workers, broker.counters  # noqa: B018
+    director.stop()
+
+
+def leak_brokers_that_never_start():
+    MDPBroker("broker")
+    MDPBrokerRegistrationService("service")
+    for kind in (MDPBroker, MDPBrokerRegistrationService):
+        for wrong in ({"host": 5}, {"curve_server": True}, {"heartbeat_interval": 0}):
+            try:
+                kind("actor", **wrong)
+            except (TypeError, ValueError):
+                pass
+
+
+def leak_messages_to_a_broker():
+    steps = [
+        [b"w", b"", b"MDPW01", b"\x01", b"s"],
+        [b"c", b"", b"MDPC01", b"s", b"x"],
+        50,
+        [b"d", b"", b"MDPC01", b"\x008", b"s", b"L", b"x"],
+        [b"w", b"", b"MDPW01", b"\x03", b"c", b"", b"y"],
+        [b"x", b"", b"nonsense"],
+    ]
+    _core._run_broker(steps)
