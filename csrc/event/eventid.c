@@ -1,24 +1,40 @@
 #include "event/eventid.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-enum {
-    POOL_BYTES = 256 /* the most that getentropy gives at once */
-};
+enum { POOL_BYTES = 4096 };
 
-/* Random bytes for the next ids, so that only one event in sixteen costs a system call. Used with the GIL held. */
+/* Random bytes for the next ids, so that only one event in 256 costs a system call. Used with the GIL held. */
 static struct {
     uint8_t bytes[POOL_BYTES];
-    size_t used;
-} pool = {.used = POOL_BYTES};
+    size_t left; /* of those, not used yet: the first ones */
+} pool;
 
 static void
 pool_on_fork(void)
 {
-    pool.used = POOL_BYTES;
+    pool.left = 0;
+}
+
+/* A signal may end it early, but not before it has given 256 bytes. Returns 0, or -1 with OSError set. */
+static int
+pool_fill(void)
+{
+    ssize_t got;
+
+    do {
+        got = getrandom(pool.bytes, POOL_BYTES, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got < CPS_EVENT_ID_BYTES) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    pool.left = (size_t)got;
+    return 0;
 }
 
 int
@@ -39,15 +55,11 @@ cps_event_id_setup(void)
 int
 cps_event_id_new(uint8_t id[CPS_EVENT_ID_BYTES])
 {
-    if (pool.used == POOL_BYTES) {
-        if (getentropy(pool.bytes, POOL_BYTES) < 0) {
-            PyErr_SetFromErrno(PyExc_OSError);
-            return -1;
-        }
-        pool.used = 0;
+    if (pool.left < CPS_EVENT_ID_BYTES && pool_fill() < 0) {
+        return -1;
     }
-    memcpy(id, pool.bytes + pool.used, CPS_EVENT_ID_BYTES);
-    pool.used += CPS_EVENT_ID_BYTES;
+    pool.left -= CPS_EVENT_ID_BYTES;
+    memcpy(id, pool.bytes + pool.left, CPS_EVENT_ID_BYTES);
     id[6] = (id[6] & 0x0f) | 0x40; /* version 4 */
     id[8] = (id[8] & 0x3f) | 0x80; /* the variant of RFC 9562 */
     return 0;

@@ -4,104 +4,27 @@
 #include "event/jsonevent.h"
 #include "wire/tags.h"
 
-#include <cbor.h>
-
 /* Of values within values: a cycle ends here, and so does what a receiver would refuse (unpack.c). */
 enum { DEPTH_LIMIT = 500 };
 
-/* The head of an item is a byte and at most eight more. */
-enum { HEAD_BYTES = 9 };
+/* The first three bits of an item. */
+typedef enum {
+    MAJOR_UINT,
+    MAJOR_NEGATIVE,
+    MAJOR_BYTES,
+    MAJOR_TEXT,
+    MAJOR_ARRAY,
+    MAJOR_MAP,
+    MAJOR_TAG,
+    MAJOR_SIMPLE,
+} Major;
+
+/* Its other five, which say in how many bytes its number follows; below them are numbers that they are themselves. */
+enum { INFO_IN_1 = 24, INFO_IN_2, INFO_IN_4, INFO_IN_8 };
+
+enum { SIMPLE_FALSE = 20, SIMPLE_TRUE, SIMPLE_NULL };
 
 /* ---- heads and scalars ---- */
-
-/* Room for `more` bytes; NULL with MemoryError set. */
-static unsigned char *
-pack_room(CpsPacker *packer, size_t more)
-{
-    if (cps_buffer_reserve(packer->buffer, more) < 0) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    return (unsigned char *)packer->buffer->bytes + packer->buffer->length;
-}
-
-/* The encoder of libcbor has written as many bytes into that room. */
-static int
-pack_wrote(CpsPacker *packer, size_t written)
-{
-    packer->buffer->length += written;
-    return written == 0 ? -1 : 0;
-}
-
-int
-cps_pack_uint(CpsPacker *packer, uint64_t value)
-{
-    unsigned char *room = pack_room(packer, HEAD_BYTES);
-
-    return room == NULL ? -1 : pack_wrote(packer, cbor_encode_uint(value, room, HEAD_BYTES));
-}
-
-static int
-pack_negative(CpsPacker *packer, uint64_t below_minus_one)
-{
-    unsigned char *room = pack_room(packer, HEAD_BYTES);
-
-    return room == NULL ? -1 : pack_wrote(packer, cbor_encode_negint(below_minus_one, room, HEAD_BYTES));
-}
-
-int
-cps_pack_int(CpsPacker *packer, int64_t value)
-{
-    return value >= 0 ? cps_pack_uint(packer, (uint64_t)value) : pack_negative(packer, (uint64_t)(-1 - value));
-}
-
-int
-cps_pack_bool(CpsPacker *packer, bool value)
-{
-    unsigned char *room = pack_room(packer, HEAD_BYTES);
-
-    return room == NULL ? -1 : pack_wrote(packer, cbor_encode_bool(value, room, HEAD_BYTES));
-}
-
-static int
-pack_null(CpsPacker *packer)
-{
-    unsigned char *room = pack_room(packer, HEAD_BYTES);
-
-    return room == NULL ? -1 : pack_wrote(packer, cbor_encode_null(room, HEAD_BYTES));
-}
-
-static int
-pack_double(CpsPacker *packer, double value)
-{
-    unsigned char *room = pack_room(packer, HEAD_BYTES);
-
-    return room == NULL ? -1 : pack_wrote(packer, cbor_encode_double(value, room, HEAD_BYTES));
-}
-
-int
-cps_pack_array(CpsPacker *packer, size_t length)
-{
-    unsigned char *room = pack_room(packer, HEAD_BYTES);
-
-    return room == NULL ? -1 : pack_wrote(packer, cbor_encode_array_start(length, room, HEAD_BYTES));
-}
-
-int
-cps_pack_map(CpsPacker *packer, size_t length)
-{
-    unsigned char *room = pack_room(packer, HEAD_BYTES);
-
-    return room == NULL ? -1 : pack_wrote(packer, cbor_encode_map_start(length, room, HEAD_BYTES));
-}
-
-int
-cps_pack_tag(CpsPacker *packer, uint64_t tag)
-{
-    unsigned char *room = pack_room(packer, HEAD_BYTES);
-
-    return room == NULL ? -1 : pack_wrote(packer, cbor_encode_tag(tag, room, HEAD_BYTES));
-}
 
 static int
 pack_raw(CpsPacker *packer, const void *bytes, size_t length)
@@ -113,26 +36,80 @@ pack_raw(CpsPacker *packer, const void *bytes, size_t length)
     return 0;
 }
 
+/* A byte, and `value` in so many bytes more. */
 static int
-pack_bytes_head(CpsPacker *packer, size_t length)
+pack_bits(CpsPacker *packer, Major major, unsigned int info, uint64_t value, size_t bytes)
 {
-    unsigned char *room = pack_room(packer, HEAD_BYTES);
+    unsigned char head[1 + sizeof(value)];
 
-    return room == NULL ? -1 : pack_wrote(packer, cbor_encode_bytestring_start(length, room, HEAD_BYTES));
+    head[0] = (unsigned char)(major << 5 | info);
+    for (size_t i = bytes; i > 0; i--, value >>= 8) {
+        head[i] = (unsigned char)value;
+    }
+    return pack_raw(packer, head, 1 + bytes);
+}
+
+/* In as few bytes as possible. */
+static int
+pack_head(CpsPacker *packer, Major major, uint64_t value)
+{
+    return value < INFO_IN_1     ? pack_bits(packer, major, (unsigned int)value, 0, 0)
+           : value <= UINT8_MAX  ? pack_bits(packer, major, INFO_IN_1, value, 1)
+           : value <= UINT16_MAX ? pack_bits(packer, major, INFO_IN_2, value, 2)
+           : value <= UINT32_MAX ? pack_bits(packer, major, INFO_IN_4, value, 4)
+                                 : pack_bits(packer, major, INFO_IN_8, value, 8);
+}
+
+int
+cps_pack_uint(CpsPacker *packer, uint64_t value)
+{
+    return pack_head(packer, MAJOR_UINT, value);
+}
+
+int
+cps_pack_int(CpsPacker *packer, int64_t value)
+{
+    return value >= 0 ? pack_head(packer, MAJOR_UINT, (uint64_t)value)
+                      : pack_head(packer, MAJOR_NEGATIVE, (uint64_t)(-1 - value));
+}
+
+int
+cps_pack_bool(CpsPacker *packer, bool value)
+{
+    return pack_head(packer, MAJOR_SIMPLE, value ? SIMPLE_TRUE : SIMPLE_FALSE);
 }
 
 static int
-pack_text_head(CpsPacker *packer, size_t length)
+pack_double(CpsPacker *packer, double value)
 {
-    unsigned char *room = pack_room(packer, HEAD_BYTES);
+    uint64_t bits;
 
-    return room == NULL ? -1 : pack_wrote(packer, cbor_encode_string_start(length, room, HEAD_BYTES));
+    memcpy(&bits, &value, sizeof(bits));
+    return pack_bits(packer, MAJOR_SIMPLE, INFO_IN_8, bits, sizeof(bits));
+}
+
+int
+cps_pack_array(CpsPacker *packer, size_t length)
+{
+    return pack_head(packer, MAJOR_ARRAY, length);
+}
+
+int
+cps_pack_map(CpsPacker *packer, size_t length)
+{
+    return pack_head(packer, MAJOR_MAP, length);
+}
+
+int
+cps_pack_tag(CpsPacker *packer, uint64_t tag)
+{
+    return pack_head(packer, MAJOR_TAG, tag);
 }
 
 int
 cps_pack_bytes(CpsPacker *packer, const void *bytes, size_t length)
 {
-    return pack_bytes_head(packer, length) < 0 ? -1 : pack_raw(packer, bytes, length);
+    return pack_head(packer, MAJOR_BYTES, length) < 0 ? -1 : pack_raw(packer, bytes, length);
 }
 
 static int
@@ -155,7 +132,7 @@ pack_wtf8(CpsPacker *packer, PyObject *text)
 int
 cps_pack_utf8(CpsPacker *packer, const char *utf8, size_t length)
 {
-    return pack_text_head(packer, length) < 0 ? -1 : pack_raw(packer, utf8, length);
+    return pack_head(packer, MAJOR_TEXT, length) < 0 ? -1 : pack_raw(packer, utf8, length);
 }
 
 int
@@ -214,7 +191,7 @@ pack_integer(CpsPacker *packer, PyObject *value)
         large = magnitude == NULL ? 0 : PyLong_AsUnsignedLongLong(magnitude);
         Py_XDECREF(magnitude);
         if (!PyErr_Occurred()) {
-            return pack_negative(packer, large);
+            return pack_head(packer, MAJOR_NEGATIVE, large);
         }
         PyErr_Clear();
     }
@@ -456,7 +433,7 @@ pack_plain(CpsPacker *packer, PyObject *value)
         return pack_items(packer, value);
     }
     if (value == Py_None) {
-        return pack_null(packer);
+        return pack_head(packer, MAJOR_SIMPLE, SIMPLE_NULL);
     }
     if (PyBool_Check(value)) {
         return cps_pack_bool(packer, value == Py_True);

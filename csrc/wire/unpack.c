@@ -112,8 +112,36 @@ unpack_promise(CpsUnpacker *unpacker, const CpsItem *item)
     return 0;
 }
 
-int
-cps_unpack_item(CpsUnpacker *unpacker, CpsItem *item)
+/* Most heads are a byte, and most values short: those are read here, all others by libcbor. Returns whether it was one. */
+static bool
+unpack_short(CpsUnpacker *unpacker, CpsItem *item)
+{
+    static const CpsItemKind kinds[] = {CPS_ITEM_UINT,  CPS_ITEM_NEGATIVE, CPS_ITEM_BYTES, CPS_ITEM_TEXT,
+                                        CPS_ITEM_ARRAY, CPS_ITEM_MAP,      CPS_ITEM_TAG};
+    size_t left = unpacker->length - unpacker->position;
+    unsigned char head = left == 0 ? UCHAR_MAX : (unsigned char)unpacker->bytes[unpacker->position];
+    unsigned int major = head >> 5, number = head & 31;
+
+    if (number >= 24 || major >= Py_ARRAY_LENGTH(kinds)) {
+        return false;
+    }
+    *item = (CpsItem){.kind = kinds[major], .number = number};
+    if (item->kind == CPS_ITEM_BYTES || item->kind == CPS_ITEM_TEXT) {
+        if (number >= left) {
+            return false;
+        }
+        item->bytes = unpacker->bytes + unpacker->position + 1;
+        item->length = number;
+        item->number = 0;
+        unpacker->position += number;
+    }
+    unpacker->position++;
+    return true;
+}
+
+/* Returns 0, or -1 with an exception set. */
+static int
+unpack_any(CpsUnpacker *unpacker, CpsItem *item)
 {
     struct cbor_decoder_result result = cbor_stream_decode((cbor_data)unpacker->bytes + unpacker->position,
                                                            unpacker->length - unpacker->position, &callbacks, item);
@@ -127,11 +155,17 @@ cps_unpack_item(CpsUnpacker *unpacker, CpsItem *item)
     if (item->kind == CPS_ITEM_REFUSED) {
         return cps_unpack_refuse(unpacker, "a CBOR item that has no place in an event");
     }
-    if ((item->kind == CPS_ITEM_ARRAY || item->kind == CPS_ITEM_MAP) && unpack_promise(unpacker, item) < 0) {
-        return -1;
-    }
     unpacker->position += result.read;
     return 0;
+}
+
+int
+cps_unpack_item(CpsUnpacker *unpacker, CpsItem *item)
+{
+    if (!unpack_short(unpacker, item) && unpack_any(unpacker, item) < 0) {
+        return -1;
+    }
+    return item->kind == CPS_ITEM_ARRAY || item->kind == CPS_ITEM_MAP ? unpack_promise(unpacker, item) : 0;
 }
 
 /* ---- values ---- */
