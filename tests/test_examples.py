@@ -181,6 +181,88 @@ def test_email_pipeline_with_a_relay(start):
         assert process.wait(30) == 0
 
 
+LOOPBACK_UP = """
+import fcntl, os, socket, struct, sys
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+with socket.socket() as any_socket:
+    fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+class OwnNetwork:
+    """Scripts with ports of their own choice, in a network where nothing but they is."""
+
+    def __init__(self, tmp_path):
+        self.processes = []
+        self.place = tmp_path
+
+    def start(self, script):
+        python = [sys.executable, EXAMPLES / "majordomo" / script]
+        if not self.processes:
+            command = ["unshare", "--net", sys.executable, "-c", LOOPBACK_UP, python[1]]
+        else:
+            command = [*self.enter, *python]
+        path = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            cwd=self.place,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        self.processes.append(process)
+        return process
+
+    @property
+    def enter(self):
+        return ["nsenter", f"--net=/proc/{self.processes[0].pid}/ns/net"]
+
+    def get(self, url):
+        """What curl prints, or None."""
+        done = subprocess.run(
+            [*self.enter, "curl", "-s", "--max-time", "5", url],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout if done.returncode == 0 else None
+
+
+@pytest.fixture
+def network(tmp_path):
+    if subprocess.run(
+        ["unshare", "--net", "true"], check=False, stderr=subprocess.DEVNULL
+    ).returncode:
+        pytest.skip("a network of one's own needs root")
+    network = OwnNetwork(tmp_path)
+    yield network
+    for process in network.processes:
+        process.kill()
+        process.wait()
+
+
+def test_the_majordomo_script_of_the_1_2_54_readme(network):
+    process = network.start("one_process.py")
+    url = "http://127.0.0.1:7000/test_service"
+    wait_until(lambda: network.get(url) == "Hello, this has been a test")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+
+
+def test_majordomo_in_four_processes(network):
+    """Started in an order that is no help; a worker that dies is replaced."""
+    for script in ("client.py", "worker.py", "broker.py", "registrar.py"):
+        network.start(script)
+    first = network.processes[1]
+    url = "http://127.0.0.1:7000/test_service"
+    wait_until(lambda: f"Hello, this has been process {first.pid} on" in (network.get(url) or ""))
+    first.kill()
+    second = network.start("worker.py")
+    wait_until(lambda: f"process {second.pid} on" in (network.get(url) or ""))
+    network.processes[-2].kill()  # the registrar is not needed any more
+    assert f"process {second.pid} on" in network.get(url)
+
+
 def test_gevent_inside_an_actor(start):
     pytest.importorskip("gevent")
     process = start("with_gevent.py")
