@@ -149,7 +149,12 @@ cps_mdp_serving_bind(CpsMdpServing *self, CpsMdpServingPort *port, int socket, C
     }
     options->high_water_mark = (int)self->high_water_mark;
     code = open_socket(port, socket, options, &self->keys);
-    code = code != 0 ? code : cps_zmq_socket_bind(&port->server.sockets[socket].zmq, endpoint, bound, sizeof(bound));
+    if (code == 0) {
+        Py_BEGIN_ALLOW_THREADS
+        code = (self->served ? cps_zmq_socket_bind_again : cps_zmq_socket_bind)(&port->server.sockets[socket].zmq,
+                                                                                endpoint, bound, sizeof(bound));
+        Py_END_ALLOW_THREADS
+    }
     if (code != 0) {
         return raise_about_socket("listen at", endpoint, code);
     }
@@ -202,6 +207,7 @@ serving_open(CpsMdpServing *self)
         return -1;
     }
     cps_mdp_server_begin(&port->server);
+    self->served = true;
     return 0;
 }
 

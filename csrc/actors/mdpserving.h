@@ -38,6 +38,7 @@ struct CpsMdpServing {
     CpsMdpServingPort *serving; /* owned until closed; NULL */
     CpsReady ready;
     bool scheduled;
+    bool served; /* it was started before */
 };
 
 /* Arguments of both, after those of the kind. */

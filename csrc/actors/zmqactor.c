@@ -144,8 +144,6 @@ raise_about_endpoint(const char *what, PyObject *endpoint, int code)
     return -1;
 }
 
-enum { BIND_TRIES = 50, BIND_PAUSE_MS = 5 };
-
 static int
 port_attach(CpsZmqActor *self, CpsZmqPort *port, PyObject *endpoint)
 {
@@ -157,14 +155,10 @@ port_attach(CpsZmqActor *self, CpsZmqPort *port, PyObject *endpoint)
         return -1;
     }
     if (zmq_binds(self)) {
-        code = cps_zmq_socket_bind(&port->socket, text, bound, sizeof(bound));
-        /* libzmq closes in a thread of its own: what this actor had before its stop may still be open. */
-        for (int tries = 0; code == EADDRINUSE && self->endpoint != NULL && tries < BIND_TRIES; tries++) {
-            Py_BEGIN_ALLOW_THREADS
-            uv_sleep(BIND_PAUSE_MS);
-            Py_END_ALLOW_THREADS
-            code = cps_zmq_socket_bind(&port->socket, text, bound, sizeof(bound));
-        }
+        Py_BEGIN_ALLOW_THREADS
+        code = (self->endpoint != NULL ? cps_zmq_socket_bind_again : cps_zmq_socket_bind)(&port->socket, text, bound,
+                                                                                          sizeof(bound));
+        Py_END_ALLOW_THREADS
         if (code != 0) {
             return raise_about_endpoint("bind to", endpoint, code);
         }

@@ -140,6 +140,19 @@ cps_zmq_socket_bind(CpsZmqSocket *self, const char *endpoint, char *bound, size_
 }
 
 int
+cps_zmq_socket_bind_again(CpsZmqSocket *self, const char *endpoint, char *bound, size_t size)
+{
+    enum { TRIES = 50, PAUSE_MS = 10 };
+    int code = cps_zmq_socket_bind(self, endpoint, bound, size);
+
+    for (int tries = 0; code == EADDRINUSE && tries < TRIES; tries++) {
+        uv_sleep(PAUSE_MS);
+        code = cps_zmq_socket_bind(self, endpoint, bound, size);
+    }
+    return code;
+}
+
+int
 cps_zmq_socket_connect(CpsZmqSocket *self, const char *endpoint)
 {
     return set_family(self->socket, endpoint) < 0 || zmq_connect(self->socket, endpoint) < 0 ? zmq_errno() : 0;

@@ -52,6 +52,9 @@ int cps_zmq_socket_open(CpsZmqSocket *self, uv_loop_t *loop, const CpsZmqOptions
 int cps_zmq_socket_bind(CpsZmqSocket *self, const char *endpoint, char *bound, size_t size);
 int cps_zmq_socket_connect(CpsZmqSocket *self, const char *endpoint);
 
+/* Bind to what this process has just closed, or is closing: libzmq does that in a thread of its own. May wait for half a second. */
+int cps_zmq_socket_bind_again(CpsZmqSocket *self, const char *endpoint, char *bound, size_t size);
+
 /* ZMQ_POLLIN and ZMQ_POLLOUT, as it is now; 0 for one that is closed. */
 int cps_zmq_socket_events(CpsZmqSocket *self);
 

@@ -10,7 +10,7 @@ import pytest
 import zmq
 
 import compysition
-from compysition import Event, Queue
+from compysition import Actor, Event, Queue
 from compysition.actors import MDPBroker, MDPClient, MDPWorker
 from compysition.actors.zeromq import curve_keypair
 from compysition.errors import SetupError
@@ -886,3 +886,48 @@ def test_events_go_through():
             wait_until(lambda: len(answers.events) == 500)
         assert sorted(event.data for event in answers.events) == list(range(500))
         assert broker.service()["answered"] == 500
+
+
+class Gate(Actor):
+    """Lets nothing through until it is opened."""
+
+    def __init__(self, name, *args, **kwargs):
+        super().__init__(name, *args, **kwargs)
+        self.held, self.opened = 0, False
+
+    def consume(self, event, *args, **kwargs):
+        self.held += 1
+        while not self.opened:
+            compysition.sleep(0.01)
+        self.send_event(event)
+
+
+def test_a_restart_loses_no_request_that_a_client_waits_for():
+    """The worker has some, others wait for it; each is answered once."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    kept = {"host": "127.0.0.1", "registration_service_endpoint": "", "worker_concurrency": 20}
+    options = {"brokers": [f"tcp://127.0.0.1:{port}"], "heartbeat_interval": 100}
+    peers = quiet_director()
+    client = peers.register_actor(MDPClient, "client", **options)
+    worker = peers.register_actor(MDPWorker, "worker", "echo", **options)
+    gate, answers = peers.register_actor(Gate, "gate"), peers.register_actor(Events, "answers")
+    peers.connect_queue(client, answers)
+    peers.connect_queue(worker, gate)
+    peers.connect_queue(gate, worker)
+    requests = Queue("requests")
+    client.register_consumer("requests", requests)
+    with running(peers):
+        director = quiet_director()
+        broker = director.register_actor(MDPBroker, "broker", port, **kept)
+        with running(director):
+            for number in range(40):
+                requests.put(Event(service="echo", data=number))
+            wait_until(lambda: broker.services.get("echo", {}).get("waiting") == 20)
+            wait_until(lambda: gate.held == 20)
+        with running(director):
+            gate.opened = True
+            wait_until(lambda: len(answers.events) == 40)
+            assert broker.services["echo"]["answered"] >= 20
+    assert sorted(event.data for event in answers.events) == list(range(40))
+    assert client.resent >= 20
