@@ -1214,6 +1214,8 @@ class TCPIn(Actor):
     def port(self) -> int: ...
     @property
     def connections(self) -> int: ...
+    @property
+    def buffered(self) -> int: ...
     def __init__(
         self,
         name: str,
@@ -1228,6 +1230,7 @@ class TCPIn(Actor):
         cafile: _Path | None = None,
         max_connections: int = 1000,
         max_buffer: int = 1048576,
+        max_buffer_total: int = 268435456,
         idle_timeout: float = 600.0,
         share_port: bool = False,
         **kwargs: Any,

@@ -304,10 +304,19 @@ tcpin_get_connections(PyObject *op, void *Py_UNUSED(closure))
     return PyLong_FromUnsignedLong(self->listening == NULL ? 0 : self->listening->tcp.base.client_count);
 }
 
+static PyObject *
+tcpin_get_buffered(PyObject *op, void *Py_UNUSED(closure))
+{
+    CpsTCPIn *self = (CpsTCPIn *)op;
+
+    return PyLong_FromUnsignedLongLong(self->listening == NULL ? 0 : self->listening->tcp.held);
+}
+
 static PyGetSetDef tcpin_getset[] = {
     CPS_DICT,
     {"port", tcpin_get_port, NULL, PyDoc_STR("int: where it listens; while it does, the one that it got for 0."), NULL},
     {"connections", tcpin_get_connections, NULL, PyDoc_STR("int: how many connections are open."), NULL},
+    {"buffered", tcpin_get_buffered, NULL, PyDoc_STR("int: bytes that have come and are not on queues yet."), NULL},
     {NULL},
 };
 
@@ -335,14 +344,19 @@ enum {
     CAFILE,
     MAX_CONNECTIONS,
     MAX_BUFFER,
+    MAX_BUFFER_TOTAL,
     IDLE_TIMEOUT,
     SHARE_PORT,
     PARAMETERS
 };
 
 static const char *const parameter_names[PARAMETERS] = {
-    "name",       "port",         "host",       CPS_WIRE_ARGUMENTS, "keyfile", "certfile", "cafile", "max_connections",
-    "max_buffer", "idle_timeout", "share_port",
+    "name",         "port",
+    "host",         CPS_WIRE_ARGUMENTS,
+    "keyfile",      "certfile",
+    "cafile",       "max_connections",
+    "max_buffer",   "max_buffer_total",
+    "idle_timeout", "share_port",
 };
 
 static int
@@ -351,9 +365,11 @@ tcpin_take_limits(CpsTCPIn *self, PyObject *const *values)
     CpsTcpServerLimits *limits = &self->limits;
     uint64_t buffer = 1 << 20;
 
-    *limits = (CpsTcpServerLimits){.connections = 1000, .idle_ms = 600000};
+    *limits = (CpsTcpServerLimits){.connections = 1000, .idle_ms = 600000, .total = 256 << 20};
     if (cps_take_limit32(values[MAX_CONNECTIONS], parameter_names[MAX_CONNECTIONS], &limits->connections) < 0 ||
         cps_take_limit(values[MAX_BUFFER], parameter_names[MAX_BUFFER], INT64_MAX, &buffer) < 0 ||
+        cps_take_total(values[MAX_BUFFER_TOTAL], parameter_names[MAX_BUFFER_TOTAL], parameter_names[MAX_EVENT_BYTES],
+                       self->wire.limit, &limits->total) < 0 ||
         cps_take_milliseconds(values[IDLE_TIMEOUT], parameter_names[IDLE_TIMEOUT], &limits->idle_ms) < 0) {
         return -1;
     }
@@ -467,8 +483,8 @@ tcpin_dealloc(PyObject *op)
 PyDoc_STRVAR(
     tcpin_doc,
     "TCPIn(name, port=9000, host='0.0.0.0', serializer='cbor', event_classes=(), max_event_bytes=67108864, *args,\n"
-    "      keyfile=None, certfile=None, cafile=None, max_connections=1000, max_buffer=1048576, idle_timeout=600.0,\n"
-    "      share_port=False, **kwargs)\n--\n\n"
+    "      keyfile=None, certfile=None, cafile=None, max_connections=1000, max_buffer=1048576,\n"
+    "      max_buffer_total=268435456, idle_timeout=600.0, share_port=False, **kwargs)\n--\n\n"
     "Receive the events that TCPOut sends, and acknowledge each once it is on its queues (docs/wire-format.rst).\n\n"
     "Out: the events, in the order of each sender; one whose acknowledgement was lost comes again. Events that come "
     "in\n"
@@ -478,7 +494,10 @@ PyDoc_STRVAR(
     "of\n"
     "authorities: clients must have a certificate of one of them. max_connections: more are closed. max_buffer: bytes "
     "of\n"
-    "events of a connection that wait here; then its sender waits. idle_timeout: seconds without a byte until a\n"
+    "events of a connection that wait here; then its sender waits. max_buffer_total: bytes of all connections "
+    "together;\n"
+    "then all senders wait, and events that have come in part are broken off, to be sent again. idle_timeout: seconds "
+    "without a byte until a\n"
     "connection is closed. share_port: other processes listen there, too (SO_REUSEPORT). Further arguments are those "
     "of\n"
     "Actor; unknown keywords are ignored.\n\n"

@@ -8,13 +8,15 @@ enum {
     ACKNOWLEDGEMENT = 8,
 };
 
-typedef enum { WAIT_PEER, WAIT_USER } Wait;
+typedef enum { WAIT_PEER, WAIT_REST, WAIT_USER } Wait; /* REST: of a message */
 
 struct CpsTcpConnection {
     CpsStream stream;
     CpsClient client;
     CpsTcpServer *server; /* borrowed */
     CpsLink turn;         /* in CpsTcpServer.received */
+    CpsLink pause;        /* in CpsTcpServer.paused */
+    size_t held;          /* its part of CpsTcpServer.held */
     CpsFraming framing;   /* what has come */
     CpsFrames taken;      /* what of it is the user's now */
     uint64_t accepted, acknowledged;
@@ -54,12 +56,27 @@ connection_is_current(const CpsTcpConnection *self)
     return self->server->current == self;
 }
 
+static void
+connection_hold(CpsTcpConnection *self, size_t bytes)
+{
+    self->server->held += bytes - self->held; /* may be less than before: unsigned numbers wrap */
+    self->held = bytes;
+}
+
+static bool
+server_is_full(const CpsTcpServer *server)
+{
+    return server->held > server->limits->total + CPS_FRAME_HEAD;
+}
+
 /* Nothing of it is needed any more. */
 static void
 connection_forget(CpsTcpConnection *self)
 {
+    connection_hold(self, 0);
     cps_deadline_clear(&self->client.wait);
     cps_link_remove(&self->turn);
+    cps_link_remove(&self->pause);
     if (connection_is_current(self)) {
         self->server->current = NULL;
     }
@@ -118,8 +135,22 @@ connection_wait(CpsTcpConnection *self)
         }
     }
     else {
-        cps_deadline_set(&server->base.deadlines, &self->client.wait, WAIT_PEER, server->limits->idle_ms);
+        cps_deadline_set(&server->base.deadlines, &self->client.wait, self->held > 0 ? WAIT_REST : WAIT_PEER,
+                         server->limits->idle_ms);
     }
+}
+
+/* Read, unless there is enough here. */
+static void
+connection_read(CpsTcpConnection *self)
+{
+    bool has_room = !self->ended && connection_waiting(self) < self->server->limits->buffer;
+
+    cps_link_remove(&self->pause);
+    if (has_room && server_is_full(self->server)) {
+        cps_list_append(&self->server->paused, &self->pause);
+    }
+    cps_stream_read(&self->stream, has_room && !cps_link_listed(&self->pause));
 }
 
 /* After a change: take a turn, read or not, or end. */
@@ -131,6 +162,7 @@ connection_go_on(CpsTcpConnection *self)
     if (self->stream.closing || self->stream.finishing) {
         return;
     }
+    connection_hold(self, self->framing.bytes.length + self->taken.bytes.length);
     if (connection_has_messages(self) && !connection_is_current(self) && !cps_link_listed(&self->turn)) {
         cps_list_append(&server->received, &self->turn);
         server->on_change(server);
@@ -141,8 +173,30 @@ connection_go_on(CpsTcpConnection *self)
         cps_stream_finish(&self->stream, LINGER_MS);
         return;
     }
-    cps_stream_read(&self->stream, !self->ended && connection_waiting(self) < server->limits->buffer);
+    connection_read(self);
     connection_wait(self);
+}
+
+/* After a change of what is held. A part of a message is worth nothing to anybody, and its sender has it still. */
+static void
+server_balance(CpsTcpServer *server)
+{
+    CpsList resumed;
+    CpsLink *link;
+    CpsDeadline *still;
+
+    while (server_is_full(server) && server->current == NULL && cps_list_empty(&server->received) &&
+           (still = cps_deadlines_first(&server->base.deadlines, WAIT_REST)) != NULL) {
+        connection_close(connection_of_client(CPS_CONTAINER(still, CpsClient, wait)));
+    }
+    if (server_is_full(server)) {
+        return;
+    }
+    cps_list_init(&resumed);
+    cps_list_splice(&resumed, &server->paused);
+    while ((link = cps_list_pop(&resumed)) != NULL) {
+        connection_go_on(CPS_CONTAINER(link, CpsTcpConnection, pause));
+    }
 }
 
 static void
@@ -156,6 +210,7 @@ connection_on_bytes(CpsStream *stream, const char *bytes, size_t length)
     }
     self->ended = self->ended || self->framing.refused;
     connection_go_on(self);
+    server_balance(self->server);
 }
 
 /* What came before the end counts, also when the connection broke: its peer may be gone for good. */
@@ -182,6 +237,7 @@ connection_on_closed(CpsStream *stream)
     CpsTcpConnection *self = connection_of(stream);
 
     connection_forget(self);
+    server_balance(self->server);
     self->server->on_change(self->server);
     cps_server_forget(&self->server->base, &self->client);
     cps_buffer_free(&self->framing.bytes);
@@ -234,7 +290,7 @@ client_expire(CpsClient *client)
 {
     CpsTcpConnection *self = connection_of_client(client);
 
-    if (client->wait.kind == WAIT_PEER) {
+    if (client->wait.kind != WAIT_USER) {
         connection_close(self);
         return;
     }
@@ -288,6 +344,7 @@ int
 cps_tcp_server_open(CpsTcpServer *server, uv_loop_t *loop, const CpsListenAt *at, CpsTlsContext *tls)
 {
     cps_list_init(&server->received);
+    cps_list_init(&server->paused);
     return cps_server_open(&server->base, &server_ops, loop, at, tls);
 }
 
@@ -321,6 +378,7 @@ server_leave(CpsTcpServer *server)
     connection_catch_up(self);
     server->current = NULL;
     connection_go_on(self);
+    server_balance(server);
 }
 
 /* Give the next connection its turn. */

@@ -15,6 +15,9 @@ typedef struct {
     uint32_t idle_ms;     /* without a byte of a peer from whom nothing waits here */
     size_t message;       /* bytes of one, at most */
     size_t buffer;        /* of each connection: with as many bytes of messages waiting it is not read */
+    /* Of all connections together: with more bytes here none is read; and when all that has come are parts of messages, those are broken off
+     * that have stood still the longest. At least a message. */
+    uint64_t total;
 } CpsTcpServerLimits;
 
 /* A message. */
@@ -31,6 +34,10 @@ struct CpsTcpServer {
     void (*on_closed)(CpsTcpServer *server); /* after cps_server_close: the last connection is gone */
     CpsList received;                        /* CpsTcpConnection.turn: those with messages */
     CpsTcpConnection *current;               /* whose messages the user gets; NULL: none, or it has gone */
+
+    /* of tcpserver.c */
+    uint64_t held;  /* bytes that have come and are not accepted */
+    CpsList paused; /* CpsTcpConnection.pause: those that are not read because of them all */
 };
 
 /* Listen; limits and callbacks are set before. May block while a name is resolved: without the GIL, outside of uv_run. `tls` is taken, also on

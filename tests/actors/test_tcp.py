@@ -1,5 +1,6 @@
 """TCPOut and TCPIn: events come to another process, each of them, whatever happens to connections."""
 
+import select
 import socket
 import struct
 import threading
@@ -550,6 +551,57 @@ def test_a_full_outbox_holds_back_and_is_not_acknowledged():
     receiving.stop()
 
 
+def test_of_too_many_parts_the_one_that_stands_still_is_broken_off():
+    """What is whole is read all the same, and the others can be finished."""
+    receiving = Receiving(max_event_bytes=1000, max_buffer_total=2500).start()
+    whole = frame(wire.dumps(JSONEvent(data={"n": "x" * 850})))
+
+    def begin():
+        client = socket.create_connection(("127.0.0.1", receiving.tcp.port), SECONDS)
+        client.sendall(whole[:-2])
+        return client
+
+    moving = begin()
+    wait(lambda: receiving.tcp.buffered == len(whole) - 2)
+    still = begin()
+    wait(lambda: receiving.tcp.buffered == 2 * len(whole) - 4)
+    moving.sendall(whole[-2:-1])
+    wait(lambda: receiving.tcp.buffered == 2 * len(whole) - 3)
+    last = begin()
+    wait(lambda: select.select([still], [], [], 0)[0])
+    assert still.recv(1) == b""
+    moving.sendall(whole[-1:])
+    last.sendall(whole[-2:])
+    wait(lambda: len(receiving.events) == 2)
+    assert receiving.tcp.buffered == 0
+    for client in (still, moving, last):
+        client.close()
+    receiving.stop()
+
+
+def test_all_connections_together_are_held_back():
+    """Nobody is broken off, and each event comes once."""
+    receiving = TCPIn("in", 0, "127.0.0.1", max_event_bytes=200_000, max_buffer_total=300_000)
+    full = fill_outbox(receiving)
+    receiving.start()
+    senders = [Sending(receiving.port) for _ in range(8)]
+    for sending in senders:
+        for number in range(10):
+            sending.queue.put(JSONEvent(data={"n": number, "long": "x" * 100_000}))
+    wait(lambda: receiving.buffered > 300_000)
+    for _ in range(100):
+        compysition.sleep(0)
+    assert receiving.buffered < 300_000 + 8 * 65536
+    assert full.get().data == "in the way"
+    got = [full.get(block=True, timeout=5).data["n"] for _ in range(80)]
+    assert sorted(got) == [number for number in range(10) for _ in range(8)]
+    wait(lambda: not any(sending.tcp.unacknowledged for sending in senders))
+    assert (receiving.buffered, receiving.connections, full.qsize()) == (0, 8, 0)
+    for sending in senders:
+        sending.stop()
+    receiving.stop()
+
+
 def test_a_stop_with_a_full_outbox_acknowledges_nothing_more():
     receiving = TCPIn("in", 0, "127.0.0.1")
     full = fill_outbox(receiving)
@@ -734,6 +786,7 @@ def test_constants():
         (TCPOut, {"reconnect_min": 2, "reconnect_max": 1}, ValueError),
         (TCPOut, {"server_hostname": 1}, TypeError),
         (TCPOut, {"max_buffer": 0}, ValueError),
+        (TCPIn, {"max_event_bytes": 1000, "max_buffer_total": 999}, ValueError),
     ],
 )
 def test_arguments_that_make_no_sense(actor, options, error):
