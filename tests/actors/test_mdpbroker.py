@@ -16,6 +16,8 @@ from compysition.actors.zeromq import curve_keypair
 from compysition.errors import SetupError
 from tests.actors.mdpsides import Echo, Events
 from tests.flows import quiet_director
+from tests.hosts import two_hosts
+from tests.mdpnodes import Node
 from tests.servers import running
 from tests.waiting import wait_until
 
@@ -931,3 +933,49 @@ def test_a_restart_loses_no_request_that_a_client_waits_for():
             assert broker.services["echo"]["answered"] >= 20
     assert sorted(event.data for event in answers.events) == list(range(40))
     assert client.resent >= 20
+
+
+# ---- hosts ----
+
+
+@contextlib.contextmanager
+def nodes(*there):
+    """Nodes on two hosts: pairs of the host's number and the parts; the registration service is on the first."""
+    with two_hosts(random.randrange(10**6)) as hosts, contextlib.ExitStack() as stack:
+
+        def start(number, *parts):
+            node = Node(hosts.enter(number), hosts.addresses[0], *parts)
+            stack.callback(node.kill)
+            return node
+
+        yield hosts, start, *[start(*node) for node in there]
+
+
+def test_a_broker_on_another_host():
+    """FIX MDP-1: it is announced with the address that it is reached at. A request that meets a cut link is answered when that is mended."""
+    there = (0, "registrar", "client", "worker:a"), (1, "broker")
+    with nodes(*there) as (hosts, _, client, _):
+        client.ask("1")
+        assert client.answer() == "1 a"
+        hosts.cut()
+        client.ask("2")
+        hosts.mend()
+        assert client.answer() == "2 a"
+
+
+def test_a_worker_whose_link_is_cut():
+    """Another one gets what it had; it is used again when it can be reached."""
+    there = (0, "registrar", "broker", "client"), (1, "worker:b")
+    with nodes(*there) as (hosts, start, client, _):
+        client.ask("1")
+        assert client.answer() == "1 b"
+        hosts.cut()
+        client.ask("2")
+        start(0, "worker:a")
+        assert client.answer() == "2 a"
+        hosts.mend()
+        answer, number = None, 3
+        while answer != f"{number - 1} b":
+            client.ask(number)
+            answer = client.answer()
+            number += 1

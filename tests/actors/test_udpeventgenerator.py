@@ -1,7 +1,5 @@
+import contextlib
 import itertools
-import os
-import shutil
-import subprocess
 import sys
 import time
 
@@ -11,6 +9,7 @@ from compysition import Event
 from compysition.actors import CronEventGenerator, UDPCronEventGenerator, UDPEventGenerator
 from compysition.event import JSONEvent
 from tests.actors.helpers import fill_outbox
+from tests.hosts import two_hosts
 from tests.udpnodes import (
     FAST,
     LOCAL,
@@ -104,49 +103,15 @@ def test_a_foreign_node_decides_too(processes, port):
 
 
 def test_a_cut_link_has_a_master_on_each_side_and_one_when_it_is_mended(port):
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        pytest.skip("network namespaces need root and ip")
-    names = [f"cps{port}{side}" for side in "ab"]
-
-    def ip(*words):
-        return subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
-
-    if ip("netns", "add", names[0]).returncode != 0:
-        pytest.skip("no network namespaces here")
-    pair = []
-    try:
-        ip("netns", "add", names[1])
-        ip(
-            "link",
-            "add",
-            "cps0",
-            "netns",
-            names[0],
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "cps0",
-            "netns",
-            names[1],
-        )
-        for number, name in enumerate(names, 1):
-            ip("-n", name, "addr", "add", f"10.9.8.{number}/24", "brd", "10.9.8.255", "dev", "cps0")
-            if ip("-n", name, "link", "set", "cps0", "up").returncode != 0:
-                pytest.skip("no veth here")
-        for name in names:
-            pair.append(Process(port, "ip", "netns", "exec", name, address="10.9.8.255"))
-        master = wait_for_greatest(pair)
-        ip("-n", names[0], "link", "set", "cps0", "down")
-        wait_until(lambda: len(producers(pair)) == 2)
-        ip("-n", names[0], "link", "set", "cps0", "up")
-        ip("-n", names[0], "addr", "add", "10.9.8.1/24", "brd", "10.9.8.255", "dev", "cps0")
-        wait_until(lambda: producers(pair) == [master])
-    finally:
+    with two_hosts(port) as hosts, contextlib.ExitStack() as stack:
+        pair = [Process(port, *hosts.enter(number), address="10.9.8.255") for number in range(2)]
         for process in pair:
-            process.kill()
-        for name in names:
-            ip("netns", "del", name)
+            stack.callback(process.kill)
+        master = wait_for_greatest(pair)
+        hosts.cut()
+        wait_until(lambda: len(producers(pair)) == 2)
+        hosts.mend()
+        wait_until(lambda: producers(pair) == [master])
 
 
 def test_events_and_arguments(wrap, port):
