@@ -124,6 +124,21 @@ serving_check_content(CpsServing *self, const CpsRoute *route)
     return false;
 }
 
+/* The same for the length of a form. */
+static bool
+serving_check_form(CpsServing *self)
+{
+    PyObject *text;
+
+    if (self->content.kind != CPS_CONTENT_FORM || self->request->body.length <= CPS_FORM_BYTES) {
+        return true;
+    }
+    text = PyUnicode_FromFormat("A form of more than %d bytes", (int)CPS_FORM_BYTES);
+    serving_answer_by_handler_or_page(self, 413, text, NULL, NULL);
+    Py_XDECREF(text);
+    return false;
+}
+
 /* --- data --------------------------------------------------------------------------------------------------------------------------- */
 
 static PyTypeObject *
@@ -565,7 +580,7 @@ cps_serving_by_routes(CpsServing *self)
     if (cps_serving_read_environment(self) < 0) {
         return -1;
     }
-    if (!serving_check_content(self, route)) {
+    if (!serving_check_content(self, route) || !serving_check_form(self)) {
         return 0;
     }
     if (route->callback != NULL || self->server->own_callback || cps_serving_has_plugins(self, route)) {

@@ -5,7 +5,7 @@
 
 #include "module.h"
 
-enum { CPS_FORM_FIELDS = 1000 };
+enum { CPS_FORM_FIELDS = 1000, CPS_FORM_BYTES = 1 << 20 };
 
 /* name -> last value, in the order in which names come first. UTF-8; what is none becomes U+FFFD. New dict; NULL with an exception set:
  * MalformedEventData when there are more than CPS_FORM_FIELDS fields. */

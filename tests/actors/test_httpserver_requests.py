@@ -116,6 +116,7 @@ def test_http_6_the_first_field_as_it_was_sent(server):
         (FORM, b"", 400, "Mismatched content type"),
         (FORM, b"&&", 400, "Mismatched content type"),
         (FORM, b"a&" * 1001, 400, "More than 1000 fields"),
+        (FORM, b"a=" + b"x" * (2**20 - 1), 413, "A form of more than 1048576 bytes"),
         (FORM + "; charset=nope", b"a=1", 400, "Unknown charset 'nope'"),
         ("text/plain; charset=nope", b"a", 400, "Unknown charset 'nope'"),
         ("text/plain", b"\xff", 400, "The body is no text in utf-8"),
@@ -129,6 +130,10 @@ def test_refused_bodies(server, content_type, body, status, message):
     got, answer = refusal(server, body, content_type)
     assert got == status
     assert message in html.unescape(answer.decode())
+
+
+def test_the_longest_form(server):
+    assert len(post(server, b"a=" + b"x" * (2**20 - 2), FORM).data) == 2**20 - 2
 
 
 def test_content_types_of_a_route(server):
