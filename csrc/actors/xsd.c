@@ -182,6 +182,7 @@ xsd_compile(CpsXsd *self, PyObject *source)
     if (document == NULL) {
         return -1;
     }
+    cps_schema_setup();
     Py_BEGIN_ALLOW_THREADS; /* it may wait for servers */
     self->schema = cps_schema_new(&document, &self->readable, &errors);
     Py_END_ALLOW_THREADS;

@@ -2,8 +2,10 @@
 #include "actors/actors.h"
 #include "actors/xmljob.h"
 #include "actors/xmlsource.h"
+#include "actors/xslttemplate.h"
 #include "event/event.h"
 #include "event/xmldata.h"
+#include "xml/gil.h"
 #include "xml/lxml.h"
 #include "xml/reclaim.h"
 #include "xml/stylesheet.h"
@@ -333,20 +335,6 @@ xslt_transform_method(PyObject *op, PyObject *element)
 
 enum { XSLT = 1, SHEET_PARAMETERS, ALLOWED_PATHS, PARAMETERS };
 
-static void *
-gil_release(void *Py_UNUSED(context))
-{
-    return PyEval_SaveThread();
-}
-
-static void
-gil_take(void *Py_UNUSED(context), void *released)
-{
-    PyEval_RestoreThread(released);
-}
-
-static const CpsLock gil = {.release = gil_release, .take = gil_take};
-
 /* Returns 0, or -1 with an exception set. */
 static int
 xslt_compile(CpsXslt *self, PyObject *source)
@@ -365,7 +353,7 @@ xslt_compile(CpsXslt *self, PyObject *source)
         return -1;
     }
     cps_stylesheet_free(self->stylesheet);
-    self->stylesheet = cps_stylesheet_new(&document, &self->readable, &gil, &errors);
+    self->stylesheet = cps_stylesheet_new(&document, &self->readable, &cps_gil, &errors);
     if (self->stylesheet == NULL) {
         cps_xml_source_raise("XSLTParseError", &errors);
     }
@@ -444,30 +432,13 @@ xslt_init(PyObject *op, PyObject *args, PyObject *kwargs)
 
 /* --- the type ------------------------------------------------------------------------------------------------------------------- */
 
-/* New, or NULL with an exception set. */
-static PyObject *
-xslt_make_template(PyObject *source, const CpsReadable *readable)
-{
-    PyObject *etree = PyImport_ImportModule("lxml.etree");
-    CpsXmlDocument *document = etree == NULL ? NULL : cps_xml_source_load(source, readable);
-    PyObject *text = document == NULL ? NULL : cps_xml_to_text(cps_xml_document_root(document), 0);
-    PyObject *element = text == NULL ? NULL : PyObject_CallMethod(etree, "fromstring", "O", text);
-    PyObject *template = element == NULL ? NULL : PyObject_CallMethod(etree, "XSLT", "O", element);
-
-    cps_xml_document_unref(&document);
-    Py_XDECREF(etree);
-    Py_XDECREF(text);
-    Py_XDECREF(element);
-    return template;
-}
-
 static PyObject *
 xslt_get_template(PyObject *op, void *Py_UNUSED(closure))
 {
     CpsXslt *self = (CpsXslt *)op;
 
     if (self->template == NULL) {
-        self->template = xslt_make_template(cps_field(self->source), &self->readable);
+        self->template = cps_xslt_template(cps_field(self->source), &self->readable);
     }
     return Py_XNewRef(self->template);
 }
@@ -545,7 +516,8 @@ static PyMethodDef xslt_methods[] = {
 static PyMemberDef xslt_members[] = {CPS_ACTOR_MEMBERS, {NULL}};
 static PyGetSetDef xslt_getset[] = {
     CPS_DICT,
-    {"template", xslt_get_template, NULL, "The stylesheet as an lxml.etree.XSLT, for scripts that use it."},
+    {"template", xslt_get_template, NULL,
+     "The stylesheet as an lxml.etree.XSLT, for scripts that use it. It writes nothing, and reads from no server."},
     {NULL},
 };
 

@@ -2,21 +2,14 @@
 
 #include "xml/depth.h"
 #include "xml/document.h"
-#include "xml/fetch.h"
+#include "xml/source.h"
 
-#include <fcntl.h>
 #include <libxml/SAX2.h>
-#include <libxml/parser.h>
+#include <libxml/catalog.h>
 #include <libxml/parserInternals.h>
 #include <libxml/uri.h>
 #include <libxml/xmlIO.h>
-#include <limits.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static xmlExternalEntityLoader loader_before;
 
@@ -51,138 +44,6 @@ cps_readable_free(CpsReadable *readable)
     *readable = (CpsReadable){0};
 }
 
-static bool
-is_below(const char *path, const char *directory)
-{
-    size_t length = strlen(directory);
-
-    if (length == 1) { /* the root directory */
-        return true;
-    }
-    return strncmp(path, directory, length) == 0 && path[length] == '/';
-}
-
-static bool
-is_allowed(const char *path)
-{
-    bool allowed = false;
-
-    for (size_t i = 0; !allowed && running->readable != NULL && i < running->readable->count; i++) {
-        allowed = is_below(path, running->readable->directories[i]);
-    }
-    return allowed;
-}
-
-/* ---- files ---- */
-
-/* Open an allowed file: no directory, nor a device or a pipe that could keep us. Returns the descriptor, or -1. */
-static int
-open_file(const char *file)
-{
-    char path[PATH_MAX];
-    struct stat status;
-    int fd;
-
-    if (realpath(file, path) == NULL || !is_allowed(path)) {
-        return -1;
-    }
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd >= 0 && (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))) {
-        close(fd);
-        fd = -1;
-    }
-    return fd;
-}
-
-/* The same for a local URL, or a name: names become URLs on their way here, so percent-encoding comes first. */
-static int
-open_url(const char *url)
-{
-    const char *file = strncmp(url, "file://localhost/", 17) == 0 ? url + 16
-                       : strncmp(url, "file:///", 8) == 0         ? url + 7
-                                                                  : url;
-    char *name = file == url && strstr(url, "://") != NULL ? NULL : xmlURIUnescapeString(file, 0, NULL);
-    int fd = name == NULL ? -1 : open_file(name);
-
-    if (name != NULL && fd < 0) {
-        fd = open_file(file);
-    }
-    xmlFree(name);
-    return fd;
-}
-
-static int
-read_file(void *context, char *buffer, int length)
-{
-    return (int)read((int)(intptr_t)context, buffer, (size_t)length);
-}
-
-static int
-close_file(void *context)
-{
-    return close((int)(intptr_t)context);
-}
-
-/* Nothing but that file: libxml2's own loaders would ask catalogs, which a document may name, and decompress. NULL when it is refused. */
-static xmlParserInputBuffer *
-open_file_buffer(const char *url)
-{
-    int fd = open_url(url);
-    xmlParserInputBuffer *buffer;
-
-    if (fd < 0) {
-        cps_xml_errors_add(running->errors, 0, 0, "Reading '%s' is refused: it is not below allowed_paths", url);
-        return NULL;
-    }
-    buffer = xmlParserInputBufferCreateIO(read_file, close_file, (void *)(intptr_t)fd, XML_CHAR_ENCODING_NONE);
-    if (buffer == NULL) {
-        close(fd);
-    }
-    return buffer;
-}
-
-/* ---- servers ---- */
-
-static bool
-is_of_server(const char *url)
-{
-    return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
-}
-
-/* Fetch it, while others may have the lock. */
-static bool
-fetch(const char *url, CpsFetched *fetched)
-{
-    static const CpsReadable nothing;
-    const CpsReadable *readable = running->readable == NULL ? &nothing : running->readable;
-    CpsFetchRules rules = {
-        .allowed = &readable->urls,
-        .timeout_ms = CPS_FETCH_MS,
-        .huge = readable->huge,
-        .cancelled = running->cancelled,
-    };
-    const CpsLock *lock = running->lock;
-    void *released = lock == NULL ? NULL : lock->release(lock->context);
-    bool done = cps_fetch(url, &rules, fetched);
-
-    if (lock != NULL) {
-        lock->take(lock->context, released);
-    }
-    return done;
-}
-
-/* NULL when it is refused. */
-static xmlParserInputBuffer *
-fetch_buffer(const char *url, CpsFetched *fetched)
-{
-    if (!fetch(url, fetched)) {
-        cps_xml_errors_add(running->errors, 0, 0, "%s", fetched->reason);
-        return NULL;
-    }
-    return xmlParserInputBufferCreateMem(fetched->content.length == 0 ? "" : fetched->content.bytes,
-                                         (int)fetched->content.length, XML_CHAR_ENCODING_NONE);
-}
-
 /* ---- depth ---- */
 
 static void
@@ -210,19 +71,38 @@ set_bounds(xmlParserCtxt *context)
     cps_depth_bound(context->sax, running->readable->huge ? CPS_XML_MAX_DEPTH : CPS_XML_DEPTH, refuse_depth);
 }
 
-/* ---- the hook ---- */
-
-/* Takes `buffer`. */
-static xmlParserInput *
-input_new(const char *url, xmlParserInputBuffer *buffer, xmlParserCtxt *context)
+static int
+bounded_options(int options)
 {
-    xmlParserInput *input = xmlNewIOInputStream(context, buffer, XML_CHAR_ENCODING_NONE);
+    return running->readable->huge ? options | XML_PARSE_HUGE : options;
+}
 
-    if (input != NULL) {
-        input->filename = (char *)xmlCanonicPath((const xmlChar *)url);
-        if (context->directory == NULL) {
-            context->directory = xmlParserGetDirectory(url);
-        }
+/* ---- reading ---- */
+
+/* Takes `source`. */
+static xmlParserInput *
+input_new(const char *url, CpsSource *source, xmlParserCtxt *context)
+{
+    xmlParserInputBuffer *buffer =
+        xmlParserInputBufferCreateIO(cps_source_read, cps_source_close, source, XML_CHAR_ENCODING_NONE);
+    const char *found = cps_source_url(source);
+    xmlChar *name = xmlCanonicPath((const xmlChar *)(found == NULL ? url : found));
+    xmlParserInput *input;
+
+    if (buffer == NULL) {
+        cps_source_close(source);
+        xmlFree(name);
+        return NULL;
+    }
+    if (context->directory == NULL) {
+        context->directory = xmlParserGetDirectory((const char *)name);
+    }
+    input = xmlNewIOInputStream(context, buffer, XML_CHAR_ENCODING_NONE);
+    if (input == NULL) {
+        xmlFree(name);
+    }
+    else {
+        input->filename = (char *)name;
     }
     return input;
 }
@@ -230,31 +110,82 @@ input_new(const char *url, xmlParserInputBuffer *buffer, xmlParserCtxt *context)
 static xmlParserInput *
 confined_load(const char *url, const char *id, xmlParserCtxt *context)
 {
-    xmlParserInputBuffer *buffer;
-    xmlParserInput *input = NULL;
-    CpsFetched fetched = {0};
+    CpsSource *source;
 
     if (running == NULL) {
         return loader_before(url, id, context);
     }
     url = url == NULL ? "" : url;
-    buffer = is_of_server(url) ? fetch_buffer(url, &fetched) : open_file_buffer(url);
-    if (buffer == NULL) {
-        running->refused = true;
+    source = cps_source_open(url, running);
+    if (source == NULL) {
+        return NULL;
     }
-    else {
-        set_bounds(context);
-        input = input_new(fetched.url == NULL ? url : fetched.url, buffer, context);
-    }
-    cps_fetched_free(&fetched);
-    return input;
+    set_bounds(context);
+    return input_new(url, source, context);
 }
+
+xmlDoc *
+cps_confine_read(const char *url, xmlParserCtxt *context, int options)
+{
+    CpsSource *source = cps_source_open(url, running);
+    const char *found;
+
+    if (source == NULL) {
+        return NULL;
+    }
+    set_bounds(context);
+    found = cps_source_url(source);
+    return xmlCtxtReadIO(context, cps_source_read, cps_source_close, source, found == NULL ? url : found, NULL,
+                         bounded_options(options));
+}
+
+/* ---- without the hook ----
+ *
+ * lxml, where it shares the library, puts a hook of its own in place while it parses, in any thread and without the GIL; it leaves what is
+ * not its own to libxml2's. That opens files and URLs by the first of the process's callbacks which takes them: ours are asked first. */
+
+static char refused; /* has nothing to read; NULL would have the next callbacks asked */
+
+static int
+callback_match(const char *url)
+{
+    (void)url;
+    return running != NULL;
+}
+
+static void *
+callback_open(const char *url)
+{
+    CpsSource *source = cps_source_open(url, running);
+
+    return source == NULL ? (void *)&refused : source;
+}
+
+static int
+callback_read(void *context, char *buffer, int length)
+{
+    return context == &refused ? -1 : cps_source_read(context, buffer, length);
+}
+
+static int
+callback_close(void *context)
+{
+    return context == &refused ? 0 : cps_source_close(context);
+}
+
+/* ---- confinements ---- */
 
 void
 cps_confine_setup(void)
 {
     if (loader_before == NULL) {
+        xmlInitParser(); /* it registers libxml2's own callbacks, which those after them precede */
+        xmlFree(xmlCatalogResolveURI(
+            (const xmlChar *)"about:blank")); /* the system's catalog, before it looks like a read of ours */
+        (void)xmlRegisterInputCallbacks(callback_match, callback_open, callback_read, callback_close);
         loader_before = xmlGetExternalEntityLoader();
+    }
+    if (xmlGetExternalEntityLoader() != confined_load) { /* two threads in lxml may have lost it */
         xmlSetExternalEntityLoader(confined_load);
     }
 }
@@ -262,11 +193,23 @@ cps_confine_setup(void)
 void
 cps_confine_begin(CpsConfinement *confinement)
 {
+    static const CpsReadable nothing;
+
+    if (confinement->readable == NULL) {
+        confinement->readable = &nothing;
+    }
+    confinement->around = running;
     running = confinement;
 }
 
 void
 cps_confine_end(void)
 {
-    running = NULL;
+    running = running->around;
+}
+
+bool
+cps_confine_active(void)
+{
+    return running != NULL;
 }

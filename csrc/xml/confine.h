@@ -1,12 +1,14 @@
 /* confine.h: what a text, a stylesheet or a schema may read. Plain C: fit for any thread.
  *
- * libxml2 and libxslt read files and URLs through one hook of the whole process. Ours asks the confinement of the running thread, and
- * leaves to the hook that was there before (lxml's, perhaps) what is read outside of one. */
+ * libxml2 and libxslt read files and URLs through hooks of the whole process. Ours ask the confinement of the running thread, and
+ * leave to those that were there before (lxml's, perhaps) what is read outside of one. */
 #ifndef CPS_XML_CONFINE_H
 #define CPS_XML_CONFINE_H
 
 #include "xml/errors.h"
 #include "xml/urls.h"
+
+#include <libxml/parser.h>
 
 /* What may be read, and how much. Zero-filled: nothing. */
 typedef struct {
@@ -29,20 +31,27 @@ typedef struct {
 } CpsLock;
 
 /* Zero-filled but for what the caller sets; borrowed from begin to end. */
-typedef struct {
+typedef struct CpsConfinement {
     const CpsReadable *readable; /* NULL: nothing at all */
     CpsXmlErrors *errors;        /* where it is noted what was refused */
     const bool *cancelled;       /* another thread may set it, to have waiting end soon; NULL */
     const CpsLock *lock;         /* NULL: none */
     bool bounded;                /* whoever parses bounds the depth */
     bool refused;                /* something was */
+    struct CpsConfinement *around;
 } CpsConfinement;
 
-/* Set the hook up, once per process. */
+/* Have the process's libxml2 ask us; again and again, with the GIL. */
 void cps_confine_setup(void);
 
-/* Until cps_confine_end, this thread's libxml2 reads nothing but that. Not nested. */
+/* Until cps_confine_end, this thread's libxml2 reads nothing but that. */
 void cps_confine_begin(CpsConfinement *confinement);
 void cps_confine_end(void);
+
+/* Whether this thread is between the two. */
+bool cps_confine_active(void);
+
+/* Then, read and parse what is at `url`, with the bounds of the confinement. New; NULL when it is refused or not well-formed. */
+xmlDoc *cps_confine_read(const char *url, xmlParserCtxt *context, int options);
 
 #endif

@@ -152,14 +152,14 @@ set_handlers(Parsing *parsing, size_t length, bool trusted)
 static xmlDoc *
 parse_in(xmlParserCtxt *context, const char *text, size_t length, int flags)
 {
-    int options = XML_PARSE_NOENT | XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_COMPACT | XML_PARSE_BIG_LINES;
+    int options = XML_PARSE_NOENT | XML_PARSE_NOCDATA | XML_PARSE_COMPACT | XML_PARSE_BIG_LINES;
     Parsing *parsing = parsing_of(context);
     bool trusted = (flags & CPS_XML_TRUSTED) != 0;
     bool unbounded = trusted || parsing->huge || length > CPS_XML_LONG;
 
     options |= (flags & CPS_XML_UTF8) != 0 ? XML_PARSE_IGNORE_ENC : 0;
     options |= unbounded ? XML_PARSE_HUGE : 0;
-    options |= parsing->reads ? XML_PARSE_DTDLOAD | XML_PARSE_DTDATTR : 0;
+    options |= parsing->reads ? XML_PARSE_DTDLOAD | XML_PARSE_DTDATTR : XML_PARSE_NONET;
     set_handlers(parsing, length, trusted);
     return xmlCtxtReadMemory(context, text, (int)length, parsing->rules->base, NULL, options);
 }

@@ -2,7 +2,6 @@
 
 #include <libxml/xmlschemas.h>
 #include <libxml/xmlschemastypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 struct CpsSchema {
@@ -29,8 +28,8 @@ compile(xmlDoc *tree, const CpsReadable *readable, CpsXmlErrors *errors)
     return compiled;
 }
 
-static void
-set_up_once(void)
+void
+cps_schema_setup(void)
 {
     cps_confine_setup();
     xmlSchemaInitTypes(); /* else the first schema does, and of two threads both */
@@ -39,11 +38,9 @@ set_up_once(void)
 CpsSchema *
 cps_schema_new(CpsXmlDocument **document_p, const CpsReadable *readable, CpsXmlErrors *errors)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     CpsSchema *schema = calloc(1, sizeof(*schema));
     xmlDoc *tree = cps_xml_document_detach(document_p);
 
-    pthread_once(&once, set_up_once);
     if (schema == NULL) {
         xmlFreeDoc(tree);
         return NULL;

@@ -7,6 +7,9 @@
 
 typedef struct CpsSchema CpsSchema;
 
+/* With the GIL, before schemas are compiled. */
+void cps_schema_setup(void);
+
 /* Compile the tree of *document_p, which must be owned and becomes NULL in any case. xs:include and xs:import read what is
  * `readable` (NULL: nothing) only. New; NULL with errors, or for want of memory. */
 CpsSchema *cps_schema_new(CpsXmlDocument **document_p, const CpsReadable *readable, CpsXmlErrors *errors);

@@ -2,6 +2,7 @@
 
 #include "xml/parse.h"
 #include "xml/serialize.h"
+#include "xml/xsltload.h"
 
 #include <libexslt/exslt.h>
 #include <libxml/parserInternals.h>
@@ -153,7 +154,7 @@ set_up_once(void)
 {
     exsltRegisterAll();
     xsltRegisterAllExtras();
-    cps_confine_setup();
+    cps_xslt_load_setup();
     process_function_before = xsltGenericError;
     process_context_before = xsltGenericErrorContext;
     xsltSetGenericErrorFunc(NULL, on_process_report);
@@ -290,6 +291,7 @@ cps_stylesheet_new(CpsXmlDocument **document_p, const CpsReadable *readable, con
     Survey survey = {0};
 
     pthread_once(&once, set_up_once);
+    cps_confine_setup();
     if (stylesheet == NULL) {
         xmlFreeDoc(tree);
         return NULL;
@@ -436,7 +438,7 @@ run_confined(const CpsStylesheet *stylesheet, xsltTransformContext *context, xml
     };
 
     xsltSetTransformErrorFunc(context, &report, on_report);
-    xsltSetCtxtParseOptions(context, XML_PARSE_NONET | XML_PARSE_NOENT | XML_PARSE_NOCDATA);
+    xsltSetCtxtParseOptions(context, XML_PARSE_NOENT | XML_PARSE_NOCDATA);
     report_begin(&report);
     xmlSetStructuredErrorFunc(&report, (xmlStructuredErrorFunc)on_document_report);
     cps_confine_begin(&confinement);

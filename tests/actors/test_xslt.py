@@ -162,6 +162,26 @@ def test_template_is_the_stylesheet_for_lxml():
     assert result.getroot().text == "Ada"
 
 
+def test_SEC_1_template_may_do_no_more(tmp_path):
+    """lxml by itself would read and write whatever a stylesheet names."""
+    (tmp_path / "part.xsl").write_text(
+        sheet("<b><xsl:copy-of select=\"document('a.xml', /)\"/></b>")
+    )
+    (tmp_path / "a.xml").write_text("<a/>")
+    (tmp_path / "main.xsl").write_text(HEAD + '<xsl:include href="part.xsl"/></xsl:stylesheet>')
+    actor = XSLT("xslt", tmp_path / "main.xsl", allowed_paths=tmp_path)
+    element = etree.fromstring("<q/>", base_url=str(tmp_path / "q.xml"))
+    assert str(actor.template(element)).endswith("<b><a/></b>\n")
+    for body in (
+        f"<xsl:copy-of select=\"document('{tmp_path}/a.xml')\"/>",
+        f'<exsl:document href="{tmp_path}/out.xml"><b/></exsl:document>',
+        "<xsl:copy-of select=\"document('http://127.0.0.1:9/')\"/>",
+    ):
+        with pytest.raises(etree.XSLTApplyError):
+            XSLT("xslt", sheet(f"<r>{body}</r>")).template(element)
+    assert not (tmp_path / "out.xml").exists()
+
+
 def test_an_overridden_transform_is_called(wrap):
     class Twice(XSLT):
         def transform(self, element):
