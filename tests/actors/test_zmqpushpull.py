@@ -115,6 +115,15 @@ def test_either_side_binds(context, started):
     assert take(pull.outbox, 1) == [1]
 
 
+def test_who_connects_goes_to_this_host_by_default(context, started):
+    """FIX ZMQ-2: no name of the machine is looked up."""
+    peer, port = bound(context, zmq.PULL)
+    push = started(ZMQPush("push", port=port))
+    assert push.endpoint == f"tcp://127.0.0.1:{port}"
+    put(push, 1)
+    assert numbers(peer, 1) == [0]
+
+
 @pytest.mark.parametrize("protocol", ["ipc", "inproc"])
 def test_two_actors_without_tcp(started, tmp_path, protocol):
     where = {"transmission_protocol": protocol, "socket_file": str(tmp_path / "socket")}
