@@ -7,13 +7,7 @@ enum {
 };
 
 static CpsHttpConnection *
-connection_of(CpsStream *stream)
-{
-    return CPS_CONTAINER(stream, CpsHttpConnection, stream);
-}
-
-static CpsHttpConnection *
-connection_of_client(CpsClient *client)
+connection_of(CpsClient *client)
 {
     return CPS_CONTAINER(client, CpsHttpConnection, client);
 }
@@ -63,7 +57,7 @@ connection_close(CpsHttpConnection *self)
     while ((link = cps_list_pop(&self->exchanges)) != NULL) {
         connection_lose_exchange(self, CPS_CONTAINER(link, CpsHttpExchange, link));
     }
-    cps_stream_close(&self->stream);
+    cps_stream_close(&self->client.stream);
 }
 
 /* --- what it waits for ----------------------------------------------------------------------------------------------------- */
@@ -74,7 +68,7 @@ connection_has_room(const CpsHttpConnection *self)
     const CpsHttpServerLimits *limits = self->server->limits;
 
     return self->exchange_count < limits->pipelined && self->held_back == 0 &&
-           self->stream.unsent <= limits->unsent_bytes;
+           self->client.stream.unsent <= limits->unsent_bytes;
 }
 
 static void
@@ -85,26 +79,17 @@ connection_wait_for(CpsHttpConnection *self, CpsHttpWait wait)
     }
 }
 
-static void
-connection_wait_for_client(CpsHttpConnection *self)
-{
-    if (!cps_deadline_is(&self->client.wait, CPS_HTTP_WAIT_CLIENT)) {
-        self->unsent_before = self->stream.unsent;
-        cps_http_wait(self, CPS_HTTP_WAIT_CLIENT);
-    }
-}
-
 /* Wait for what must come next; a wait for the same goes on. */
 static void
 connection_update_wait(CpsHttpConnection *self)
 {
-    if (self->stream.closing) {
+    if (self->client.stream.closing) {
         cps_deadline_clear(&self->client.wait);
     }
-    else if (self->stream.unsent > 0) {
-        connection_wait_for_client(self);
+    else if (self->client.stream.unsent > 0) {
+        cps_client_wait_to_write(&self->client, CPS_HTTP_WAIT_CLIENT, self->server->limits->write_ms);
     }
-    else if (self->ended && !self->finishing) {
+    else if (self->client.ended && !self->finishing) {
         connection_wait_for(self, CPS_HTTP_WAIT_ENDED);
     }
     else if (self->exchange_count > 0 || self->finishing) {
@@ -114,8 +99,8 @@ connection_update_wait(CpsHttpConnection *self)
         connection_wait_for(self, self->parser.in_body ? CPS_HTTP_WAIT_BODY : CPS_HTTP_WAIT_HEAD);
     }
     else { /* a TLS handshake is no time to be idle */
-        connection_wait_for(self,
-                            self->stream.tls != NULL && !self->served ? CPS_HTTP_WAIT_HEAD : CPS_HTTP_WAIT_REQUEST);
+        connection_wait_for(self, self->client.stream.tls != NULL && !self->served ? CPS_HTTP_WAIT_HEAD
+                                                                                   : CPS_HTTP_WAIT_REQUEST);
     }
 }
 
@@ -126,21 +111,21 @@ cps_http_client_is_done(const CpsClient *client)
 {
     const CpsHttpConnection *self = CPS_CONTAINER(client, CpsHttpConnection, client);
 
-    return self->stream.closing || (self->exchange_count == 0 && self->stream.unsent == 0);
+    return self->client.stream.closing || (self->exchange_count == 0 && self->client.stream.unsent == 0);
 }
 
 static void
 connection_finish(CpsHttpConnection *self)
 {
     self->over = self->finishing = true;
-    cps_stream_finish(&self->stream, LINGER_MS);
+    cps_stream_finish(&self->client.stream, LINGER_MS);
 }
 
 /* Write the bytes, which are taken. */
 static void
 connection_write(CpsHttpConnection *self, CpsBuffer *bytes)
 {
-    if (bytes->length > 0 && cps_stream_write(&self->stream, bytes) < 0) {
+    if (bytes->length > 0 && cps_stream_write(&self->client.stream, bytes) < 0) {
         connection_close(self);
     }
     cps_buffer_free(bytes);
@@ -196,7 +181,7 @@ connection_send_answers(CpsHttpConnection *self)
         more = connection_take_response(self, exchange, &out);
     }
     connection_write(self, &out);
-    return more && !self->stream.closing;
+    return more && !self->client.stream.closing;
 }
 
 static void connection_feed(CpsHttpConnection *self, const char *bytes, size_t length);
@@ -222,11 +207,12 @@ connection_go_on(CpsHttpConnection *self)
         connection_feed_backlog(self);
         return;
     }
-    if (self->exchange_count == 0 && !self->finishing && (self->over || (self->ended && self->backlog.length == 0))) {
+    if (self->exchange_count == 0 && !self->finishing &&
+        (self->over || (self->client.ended && self->backlog.length == 0))) {
         connection_finish(self);
     }
     if (!self->finishing) {
-        cps_stream_read(&self->stream, !self->over && !self->ended && connection_has_room(self));
+        cps_stream_read(&self->client.stream, !self->over && !self->client.ended && connection_has_room(self));
     }
     connection_update_wait(self);
 }
@@ -234,11 +220,11 @@ connection_go_on(CpsHttpConnection *self)
 void
 cps_http_connection_flush(CpsHttpConnection *self)
 {
-    if (self->stream.closing || self->finishing) {
+    if (self->client.stream.closing || self->finishing) {
         return;
     }
     if (!connection_send_answers(self)) {
-        if (!self->stream.closing) {
+        if (!self->client.stream.closing) {
             connection_finish(self);
         }
         connection_update_wait(self);
@@ -380,17 +366,17 @@ connection_feed(CpsHttpConnection *self, const char *bytes, size_t length)
         connection_close(self);
     }
     self->parsing = false;
-    if (!self->stream.closing) {
+    if (!self->client.stream.closing) {
         connection_go_on(self);
     }
 }
 
 /* --- the stream ------------------------------------------------------------------------------------------------------------- */
 
-static void
-connection_on_bytes(CpsStream *stream, const char *bytes, size_t length)
+void
+cps_http_client_on_bytes(CpsClient *client, const char *bytes, size_t length)
 {
-    CpsHttpConnection *self = connection_of(stream);
+    CpsHttpConnection *self = connection_of(client);
 
     if (self->over) {
         return;
@@ -404,17 +390,15 @@ connection_on_bytes(CpsStream *stream, const char *bytes, size_t length)
     connection_feed(self, bytes, length);
 }
 
-static void
-connection_on_end(CpsStream *stream, int code)
+void
+cps_http_client_on_end(CpsClient *client, int code)
 {
-    CpsHttpConnection *self = connection_of(stream);
+    CpsHttpConnection *self = connection_of(client);
 
     if (code < 0) {
         connection_close(self);
-        return;
     }
-    self->ended = true;
-    if (!self->finishing) {
+    else if (!self->finishing) {
         connection_go_on(self);
     }
 }
@@ -428,68 +412,60 @@ connection_note_rest(CpsHttpConnection *self)
     }
 }
 
-static void
-connection_on_drained(CpsStream *stream)
+void
+cps_http_client_on_drained(CpsClient *client)
 {
-    CpsHttpConnection *self = connection_of(stream);
+    CpsHttpConnection *self = connection_of(client);
 
-    if (!self->stream.closing) {
-        cps_deadline_clear(&self->client.wait);
+    if (!client->stream.closing) {
+        cps_deadline_clear(&client->wait);
         connection_go_on(self);
     }
     connection_note_rest(self);
 }
 
-static void
-connection_on_closed(CpsStream *stream)
+void
+cps_http_client_lost(CpsClient *client)
 {
-    CpsHttpConnection *self = connection_of(stream);
+    CpsHttpConnection *self = connection_of(client);
 
     connection_note_rest(self);
-    connection_drop_request(self); /* first: the server may be gone after it has heard */
-    cps_server_forget(&self->server->base, &self->client);
+    connection_drop_request(self);
+}
+
+void
+cps_http_client_free(CpsClient *client)
+{
+    CpsHttpConnection *self = connection_of(client);
+
+    cps_http_parser_free(&self->parser);
     cps_buffer_free(&self->backlog);
     free(self);
 }
 
-static const CpsStreamOps connection_ops = {
-    .on_bytes = connection_on_bytes,
-    .on_end = connection_on_end,
-    .on_drained = connection_on_drained,
-    .on_closed = connection_on_closed,
-};
-
 /* --- life ------------------------------------------------------------------------------------------------------------------- */
 
 CpsClient *
-cps_http_client_accept(CpsServer *base)
+cps_http_client_make(CpsServer *base)
 {
     CpsHttpServer *server = CPS_CONTAINER(base, CpsHttpServer, base);
     CpsHttpConnection *self = calloc(1, sizeof(*self));
-    bool closes = false;
 
     if (self == NULL) {
-        return NULL; /* the listener closes the connection */
+        return NULL;
     }
     self->server = server;
     cps_list_init(&self->exchanges);
     cps_http_parser_init(&self->parser, &server->limits->request);
-    if (cps_stream_accept(&self->stream, &connection_ops, &base->listener, base->tls, &closes) < 0) {
-        if (!closes) {
-            cps_http_parser_free(&self->parser);
-            free(self);
-        }
-        return NULL;
-    }
-    cps_stream_peer(&self->stream, self->peer, sizeof(self->peer), &self->peer_port);
     return &self->client;
 }
 
 void
 cps_http_client_begin(CpsClient *client)
 {
-    CpsHttpConnection *self = connection_of_client(client);
+    CpsHttpConnection *self = connection_of(client);
 
+    cps_stream_peer(&client->stream, self->peer, sizeof(self->peer), &self->peer_port);
     switch (cps_server_admit(&self->server->base, self->server->limits->connections)) {
     case CPS_CLIENT_SERVED:
         connection_go_on(self);
@@ -506,7 +482,7 @@ cps_http_client_begin(CpsClient *client)
 void
 cps_http_client_close(CpsClient *client)
 {
-    connection_close(connection_of_client(client));
+    connection_close(connection_of(client));
 }
 
 void
@@ -518,10 +494,10 @@ cps_http_connection_refuse_body(CpsHttpConnection *self)
 void
 cps_http_client_end(CpsClient *client)
 {
-    CpsHttpConnection *self = connection_of_client(client);
+    CpsHttpConnection *self = connection_of(client);
     CpsLink *last;
 
-    if (self->over || self->stream.closing) {
+    if (self->over || self->client.stream.closing) {
         return;
     }
     if (cps_http_parser_busy(&self->parser) || self->backlog.length > 0) {
@@ -539,7 +515,7 @@ cps_http_client_end(CpsClient *client)
 void
 cps_http_client_expire(CpsClient *client)
 {
-    CpsHttpConnection *self = connection_of_client(client);
+    CpsHttpConnection *self = connection_of(client);
 
     switch ((CpsHttpWait)self->client.wait.kind) {
     case CPS_HTTP_WAIT_REQUEST:
@@ -557,7 +533,7 @@ cps_http_client_expire(CpsClient *client)
         connection_refuse(self, 408, "The body of the request comes too slowly", NULL);
         break;
     case CPS_HTTP_WAIT_CLIENT:
-        if (self->stream.unsent > 0 && self->stream.unsent >= self->unsent_before) {
+        if (cps_client_took_nothing(&self->client)) {
             connection_close(self);
             break;
         }

@@ -16,29 +16,31 @@ typedef enum {
 } CpsHttpWait;
 
 struct CpsHttpConnection {
-    CpsStream stream;      /* first */
+    CpsClient client;      /* first; waits for a CpsHttpWait, or for the user */
     CpsHttpServer *server; /* borrowed: it outlives its connections */
-    CpsClient client;      /* waits for a CpsHttpWait, or for the user */
     CpsHttpParser parser;
     CpsList exchanges;   /* CpsHttpExchange.link, in the order of the requests */
     CpsBuffer backlog;   /* what was read and cannot be parsed yet */
     uint64_t body_start; /* when the body began to come, by uv_now */
     size_t body_bytes;   /* of it that count in CpsHttpServer.body_bytes */
     uint32_t exchange_count;
-    uint32_t held_back;   /* exchanges that wait for room */
-    size_t unsent_before; /* bytes, when the wait for the client began */
+    uint32_t held_back; /* exchanges that wait for room */
     int peer_port;
     char peer[INET6_ADDRSTRLEN]; /* the client's address; "" for a Unix socket */
     bool owes_continue;          /* "100 Continue" is to be sent once the earlier responses are */
     bool served;                 /* a request has come */
     bool over;                   /* no more requests: the last one was refused, or closes the connection */
-    bool ended;                  /* the client has ended its side, or is gone */
     bool finishing;              /* the last response is written */
     bool parsing;                /* within the loop over bytes, which is not entered again */
 };
 
 /* For CpsServerOps. One that ends answers what it has got. */
-CpsClient *cps_http_client_accept(CpsServer *base);
+CpsClient *cps_http_client_make(CpsServer *base);
+void cps_http_client_on_bytes(CpsClient *client, const char *bytes, size_t length);
+void cps_http_client_on_end(CpsClient *client, int code);
+void cps_http_client_on_drained(CpsClient *client);
+void cps_http_client_lost(CpsClient *client);
+void cps_http_client_free(CpsClient *client);
 void cps_http_client_begin(CpsClient *client);
 void cps_http_client_expire(CpsClient *client);
 void cps_http_client_end(CpsClient *client);

@@ -59,12 +59,17 @@ server_on_closed(CpsServer *base)
 }
 
 static const CpsServerOps server_ops = {
-    .accept = cps_http_client_accept,
+    .make = cps_http_client_make,
     .begin = cps_http_client_begin,
+    .on_bytes = cps_http_client_on_bytes,
+    .on_end = cps_http_client_on_end,
+    .on_drained = cps_http_client_on_drained,
     .expire = cps_http_client_expire,
     .end = cps_http_client_end,
     .close = cps_http_client_close,
     .is_done = cps_http_client_is_done,
+    .lost = cps_http_client_lost,
+    .free = cps_http_client_free,
     .on_closed = server_on_closed,
 };
 
@@ -174,7 +179,7 @@ cps_http_hold_back(CpsHttpExchange *exchange)
     if (exchange->connection != NULL && !exchange->held_back) {
         exchange->held_back = true;
         exchange->connection->held_back++;
-        cps_stream_read(&exchange->connection->stream, false);
+        cps_stream_read(&exchange->connection->client.stream, false);
     }
 }
 

@@ -24,29 +24,95 @@ on_listener_closed(CpsListener *listener)
     closed_one(CPS_CONTAINER(listener, CpsServer, listener));
 }
 
-void
-cps_server_forget(CpsServer *self, CpsClient *client)
+/* --- clients --------------------------------------------------------------------------------------------------------------------- */
+
+static CpsClient *
+client_of(CpsStream *stream)
 {
-    if (cps_link_listed(&client->link)) {
-        cps_link_remove(&client->link);
-        self->client_count--;
-        closed_one(self);
-    }
+    return CPS_CONTAINER(stream, CpsClient, stream);
 }
 
-/* --- clients --------------------------------------------------------------------------------------------------------------------- */
+static void
+client_on_bytes(CpsStream *stream, const char *bytes, size_t length)
+{
+    CpsClient *client = client_of(stream);
+
+    client->server->ops->on_bytes(client, bytes, length);
+}
+
+static void
+client_on_end(CpsStream *stream, int code)
+{
+    CpsClient *client = client_of(stream);
+
+    client->ended = true;
+    client->server->ops->on_end(client, code);
+}
+
+static void
+client_on_drained(CpsStream *stream)
+{
+    CpsClient *client = client_of(stream);
+
+    client->server->ops->on_drained(client);
+}
+
+/* One whose connection was never taken is in no list. */
+static void
+client_on_closed(CpsStream *stream)
+{
+    CpsClient *client = client_of(stream);
+    const CpsServerOps *ops = client->server->ops;
+
+    cps_deadline_clear(&client->wait);
+    ops->lost(client);
+    if (cps_link_listed(&client->link)) {
+        cps_link_remove(&client->link);
+        client->server->client_count--;
+    }
+    closed_one(client->server);
+    ops->free(client);
+}
+
+static const CpsStreamOps client_ops = {
+    .on_bytes = client_on_bytes,
+    .on_end = client_on_end,
+    .on_drained = client_on_drained,
+    .on_closed = client_on_closed,
+};
 
 static void
 on_connection(CpsListener *listener)
 {
     CpsServer *self = CPS_CONTAINER(listener, CpsServer, listener);
-    CpsClient *client = self->ops->accept(self);
+    CpsClient *client = self->ops->make(self);
+    bool closes = false;
 
-    if (client != NULL) {
-        cps_list_append(&self->clients, &client->link);
-        self->client_count++;
-        self->open_handles++;
-        self->ops->begin(client);
+    if (client == NULL) {
+        return; /* the listener closes the connection */
+    }
+    client->server = self;
+    if (cps_stream_accept(&client->stream, &client_ops, listener, self->begins_plain ? NULL : self->tls, &closes) < 0) {
+        if (closes) {
+            self->open_handles++;
+        }
+        else {
+            self->ops->free(client);
+        }
+        return;
+    }
+    cps_list_append(&self->clients, &client->link);
+    self->client_count++;
+    self->open_handles++;
+    self->ops->begin(client);
+}
+
+void
+cps_client_wait_to_write(CpsClient *client, int kind, uint32_t ms)
+{
+    if (!cps_deadline_is(&client->wait, kind)) {
+        client->unsent_before = client->stream.unsent;
+        cps_deadline_set(&client->server->deadlines, &client->wait, kind, ms);
     }
 }
 
@@ -89,7 +155,7 @@ cps_server_open(CpsServer *self, const CpsServerOps *ops, uv_loop_t *loop, const
     bool closes = false;
     int code;
 
-    *self = (CpsServer){.ops = ops, .loop = loop, .tls = tls, .open_handles = 1};
+    *self = (CpsServer){.ops = ops, .loop = loop, .tls = tls, .begins_plain = self->begins_plain, .open_handles = 1};
     cps_list_init(&self->clients);
     cps_deadlines_init(&self->deadlines, loop, on_due);
     self->listener.on_connection = on_connection;

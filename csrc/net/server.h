@@ -6,24 +6,35 @@
 #include "base/list.h"
 #include "net/deadlines.h"
 #include "net/listener.h"
+#include "net/stream.h"
 #include "net/tls.h"
 
 typedef struct CpsServer CpsServer;
 
-/* A part of what a protocol has for each connection; zero-filled at first. */
+/* First member of what a protocol has for each connection; zero-filled at first. */
 typedef struct {
-    CpsLink link;     /* in CpsServer.clients */
-    CpsDeadline wait; /* what it waits for: of a kind of the protocol's */
+    CpsStream stream;  /* first */
+    CpsServer *server; /* borrowed: it outlives its clients */
+    CpsLink link;      /* in CpsServer.clients */
+    CpsDeadline wait;  /* what it waits for: of a kind of the protocol's */
+    bool ended;        /* nothing more will come */
+    /* of server.c */
+    size_t unsent_before; /* bytes, when the wait for it to take some began */
 } CpsClient;
 
 /* What a protocol brings. Called within uv_run, but for end, is_done and close. */
 typedef struct {
-    CpsClient *(*accept)(CpsServer *server); /* take the connection that the listener offers; NULL when that fails */
-    void (*begin)(CpsClient *client);        /* serve it: it is listed */
-    void (*expire)(CpsClient *client);       /* its deadline has passed */
-    void (*end)(CpsClient *client);          /* nothing new from it; may be gone afterwards */
-    void (*close)(CpsClient *client);        /* at once */
+    CpsClient *(*make)(CpsServer *server); /* for a connection that is there; NULL: out of memory, and it is closed */
+    void (*begin)(CpsClient *client);      /* serve it: it is listed */
+    void (*on_bytes)(CpsClient *client, const char *bytes, size_t length); /* as in CpsStreamOps */
+    void (*on_end)(CpsClient *client, int code);                           /* as there; client->ended is set */
+    void (*on_drained)(CpsClient *client);                                 /* as there */
+    void (*expire)(CpsClient *client);                                     /* its deadline has passed */
+    void (*end)(CpsClient *client);   /* nothing new from it; may be gone afterwards */
+    void (*close)(CpsClient *client); /* at once */
     bool (*is_done)(const CpsClient *client);
+    void (*lost)(CpsClient *client);      /* its connection is closed: what the server keeps of it can go */
+    void (*free)(CpsClient *client);      /* the server may be gone already */
     void (*on_closed)(CpsServer *server); /* after cps_server_close: the last client is gone; it may be freed */
 } CpsServerOps;
 
@@ -31,6 +42,7 @@ struct CpsServer {
     const CpsServerOps *ops; /* borrowed */
     uv_loop_t *loop;
     CpsTlsContext *tls; /* owned; NULL: none */
+    bool begins_plain;  /* TLS is for later (cps_stream_start_tls) */
     CpsListener listener;
     CpsList clients;        /* CpsClient.link */
     CpsDeadlines deadlines; /* CpsClient.wait */
@@ -40,8 +52,8 @@ struct CpsServer {
     bool ending; /* cps_server_end was called */
 };
 
-/* Listen. May block while a name is resolved: without the GIL, outside of uv_run. `tls` is taken, also on failure. Returns 0, or a libuv
- * code: on_closed is called then, too, from uv_run. */
+/* Listen; begins_plain is set before. May block while a name is resolved: without the GIL, outside of uv_run. `tls` is taken, also on failure.
+ * Returns 0, or a libuv code: on_closed is called then, too, from uv_run. */
 int cps_server_open(CpsServer *self, const CpsServerOps *ops, uv_loop_t *loop, const CpsListenAt *at,
                     CpsTlsContext *tls);
 
@@ -53,8 +65,15 @@ typedef enum {
 } CpsAdmission;
 CpsAdmission cps_server_admit(const CpsServer *self, uint32_t limit);
 
-/* The client's connection is closed: forget it. One that was never listed is fine. */
-void cps_server_forget(CpsServer *self, CpsClient *client);
+/* Wait for the client to take some of what was written; a wait of that kind goes on. */
+void cps_client_wait_to_write(CpsClient *client, int kind, uint32_t ms);
+
+/* Whether it took nothing meanwhile. */
+static inline bool
+cps_client_took_nothing(const CpsClient *client)
+{
+    return client->stream.unsent > 0 && client->stream.unsent >= client->unsent_before;
+}
 
 /* No new clients, and the others come to an end. Safe to call twice. */
 void cps_server_end(CpsServer *self);

@@ -7,13 +7,7 @@ enum {
 };
 
 static CpsSmtpConnection *
-connection_of(CpsStream *stream)
-{
-    return CPS_CONTAINER(stream, CpsSmtpConnection, stream);
-}
-
-static CpsSmtpConnection *
-connection_of_client(CpsClient *client)
+connection_of(CpsClient *client)
 {
     return CPS_CONTAINER(client, CpsSmtpConnection, client);
 }
@@ -43,7 +37,7 @@ connection_close(CpsSmtpConnection *self)
                 delivery); /* nobody has looked at it, and the client was promised nothing: it will come again */
         }
     }
-    cps_stream_close(&self->stream);
+    cps_stream_close(&self->client.stream);
 }
 
 /* --- what it waits for ----------------------------------------------------------------------------------------------------------- */
@@ -52,7 +46,6 @@ static void
 connection_wait(CpsSmtpConnection *self, CpsSmtpWait kind, uint32_t ms)
 {
     if (!cps_deadline_is(&self->client.wait, (int)kind)) {
-        self->unsent_before = self->stream.unsent;
         cps_deadline_set(&self->server->base.deadlines, &self->client.wait, (int)kind, ms);
     }
 }
@@ -63,11 +56,11 @@ connection_update_wait(CpsSmtpConnection *self)
 {
     const CpsSmtpServerLimits *limits = self->server->limits;
 
-    if (self->stream.closing) {
+    if (self->client.stream.closing) {
         cps_deadline_clear(&self->client.wait);
     }
-    else if (self->stream.unsent > 0) {
-        connection_wait(self, CPS_SMTP_WAIT_CLIENT, limits->write_ms);
+    else if (self->client.stream.unsent > 0) {
+        cps_client_wait_to_write(&self->client, CPS_SMTP_WAIT_CLIENT, limits->write_ms);
     }
     else if (self->finishing || self->delivery != NULL) {
         cps_deadline_clear(&self->client.wait); /* for the stream, which ends by itself; or for the user */
@@ -87,13 +80,13 @@ cps_smtp_client_is_done(const CpsClient *client)
 {
     const CpsSmtpConnection *self = CPS_CONTAINER(client, CpsSmtpConnection, client);
 
-    return self->stream.closing || (self->finishing && self->stream.unsent == 0);
+    return self->client.stream.closing || (self->finishing && self->client.stream.unsent == 0);
 }
 
 static void
 connection_write_replies(CpsSmtpConnection *self)
 {
-    if (self->session.replies.length > 0 && cps_stream_write(&self->stream, &self->session.replies) < 0) {
+    if (self->session.replies.length > 0 && cps_stream_write(&self->client.stream, &self->session.replies) < 0) {
         connection_close(self);
     }
 }
@@ -104,7 +97,7 @@ connection_finish(CpsSmtpConnection *self)
 {
     if (!self->finishing) {
         self->finishing = true;
-        cps_stream_finish(&self->stream, LINGER_MS);
+        cps_stream_finish(&self->client.stream, LINGER_MS);
         connection_update_wait(self);
     }
 }
@@ -136,7 +129,7 @@ connection_deliver(CpsSmtpConnection *self)
     delivery->connection = self;
     delivery->message = self->session.message;
     self->session.message = (CpsSmtpMessage){0};
-    cps_stream_peer(&self->stream, delivery->peer, sizeof(delivery->peer), &delivery->peer_port);
+    cps_stream_peer(&self->client.stream, delivery->peer, sizeof(delivery->peer), &delivery->peer_port);
     self->delivery = delivery;
     cps_list_append(&server->received, &delivery->link);
     server->on_change(server);
@@ -149,7 +142,7 @@ connection_start_tls(CpsSmtpConnection *self)
     self->starting_tls = false;
     cps_smtp_secured(&self->session);
     cps_deadline_clear(&self->client.wait);
-    if (cps_stream_start_tls(&self->stream, self->server->base.tls) < 0) {
+    if (cps_stream_start_tls(&self->client.stream, self->server->base.tls) < 0) {
         connection_close(self);
     }
 }
@@ -176,7 +169,8 @@ connection_handle(CpsSmtpConnection *self, CpsSmtpOutcome outcome)
 static bool
 connection_takes(const CpsSmtpConnection *self)
 {
-    return !self->finishing && self->delivery == NULL && !self->starting_tls && self->stream.unsent <= UNSENT_BYTES;
+    return !self->finishing && self->delivery == NULL && !self->starting_tls &&
+           self->client.stream.unsent <= UNSENT_BYTES;
 }
 
 /* A message that comes too slowly. */
@@ -243,11 +237,11 @@ connection_feed(CpsSmtpConnection *self, const char *bytes, size_t length)
 
         done += used;
         connection_write_replies(self);
-        if (!self->stream.closing) {
+        if (!self->client.stream.closing) {
             connection_handle(self, outcome);
         }
     }
-    if (!self->stream.closing) {
+    if (!self->client.stream.closing) {
         connection_note_progress(self, was_in_data, commands_before);
         connection_note_size(self);
     }
@@ -279,20 +273,20 @@ connection_feed_backlog(CpsSmtpConnection *self)
 static void
 connection_go_on(CpsSmtpConnection *self)
 {
-    if (self->stream.closing) {
+    if (self->client.stream.closing) {
         return;
     }
     while (self->backlog.length > 0 && connection_takes(self)) {
         connection_feed_backlog(self);
     }
-    if (self->starting_tls && self->stream.unsent == 0) {
+    if (self->starting_tls && self->client.stream.unsent == 0) {
         connection_start_tls(self);
     }
-    if (self->ended && self->backlog.length == 0 && self->delivery == NULL) {
+    if (self->client.ended && self->backlog.length == 0 && self->delivery == NULL) {
         connection_finish(self);
     }
     if (!self->finishing) {
-        cps_stream_read(&self->stream, !self->ended && connection_takes(self));
+        cps_stream_read(&self->client.stream, !self->client.ended && connection_takes(self));
     }
     connection_update_wait(self);
 }
@@ -304,7 +298,7 @@ cps_smtp_connection_answer(CpsSmtpConnection *self, const char *reply)
     connection_count(self, 0);
     cps_smtp_answer(&self->session, reply);
     connection_write_replies(self);
-    if (self->stream.closing) {
+    if (self->client.stream.closing) {
         return;
     }
     if (self->server->base.ending) {
@@ -316,10 +310,10 @@ cps_smtp_connection_answer(CpsSmtpConnection *self, const char *reply)
 
 /* --- the stream ------------------------------------------------------------------------------------------------------------------ */
 
-static void
-connection_on_bytes(CpsStream *stream, const char *bytes, size_t length)
+void
+cps_smtp_client_on_bytes(CpsClient *client, const char *bytes, size_t length)
 {
-    CpsSmtpConnection *self = connection_of(stream);
+    CpsSmtpConnection *self = connection_of(client);
     size_t used = self->backlog.length > 0 ? 0 : connection_feed(self, bytes, length);
 
     if (!self->finishing) {
@@ -331,17 +325,17 @@ connection_on_bytes(CpsStream *stream, const char *bytes, size_t length)
     connection_go_on(self);
 }
 
-static void
-connection_on_end(CpsStream *stream, int code)
+void
+cps_smtp_client_on_end(CpsClient *client, int code)
 {
-    CpsSmtpConnection *self = connection_of(stream);
+    CpsSmtpConnection *self = connection_of(client);
 
     if (code < 0) {
         connection_close(self);
-        return;
     }
-    self->ended = true;
-    connection_go_on(self);
+    else {
+        connection_go_on(self);
+    }
 }
 
 /* A server that ends waits for that. */
@@ -353,66 +347,56 @@ connection_note_rest(CpsSmtpConnection *self)
     }
 }
 
-static void
-connection_on_drained(CpsStream *stream)
+void
+cps_smtp_client_on_drained(CpsClient *client)
 {
-    CpsSmtpConnection *self = connection_of(stream);
+    CpsSmtpConnection *self = connection_of(client);
 
-    cps_deadline_clear(&self->client.wait);
+    cps_deadline_clear(&client->wait);
     connection_go_on(self);
     connection_note_rest(self);
 }
 
-static void
-connection_on_closed(CpsStream *stream)
+void
+cps_smtp_client_lost(CpsClient *client)
 {
-    CpsSmtpConnection *self = connection_of(stream);
+    CpsSmtpConnection *self = connection_of(client);
 
-    cps_deadline_clear(&self->client.wait); /* the stream ended by itself */
     connection_count(self, 0);
     connection_note_rest(self);
-    cps_server_forget(&self->server->base, &self->client);
+}
+
+void
+cps_smtp_client_free(CpsClient *client)
+{
+    CpsSmtpConnection *self = connection_of(client);
+
     cps_smtp_session_free(&self->session);
     cps_buffer_free(&self->backlog);
     free(self);
 }
 
-static const CpsStreamOps connection_ops = {
-    .on_bytes = connection_on_bytes,
-    .on_end = connection_on_end,
-    .on_drained = connection_on_drained,
-    .on_closed = connection_on_closed,
-};
-
 /* --- life ------------------------------------------------------------------------------------------------------------------------ */
 
 CpsClient *
-cps_smtp_client_accept(CpsServer *base)
+cps_smtp_client_make(CpsServer *base)
 {
     CpsSmtpServer *server = CPS_CONTAINER(base, CpsSmtpServer, base);
     CpsSmtpConnection *self = calloc(1, sizeof(*self));
-    bool closes = false;
 
     if (self == NULL) {
-        return NULL; /* the listener closes the connection */
+        return NULL;
     }
     self->server = server;
     cps_smtp_session_init(&self->session, &server->limits->session, server->name,
                           base->tls != NULL && !server->implicit_tls);
-    if (cps_stream_accept(&self->stream, &connection_ops, &base->listener, server->implicit_tls ? base->tls : NULL,
-                          &closes) < 0) {
-        if (!closes) {
-            free(self);
-        }
-        return NULL;
-    }
     return &self->client;
 }
 
 void
 cps_smtp_client_begin(CpsClient *client)
 {
-    CpsSmtpConnection *self = connection_of_client(client);
+    CpsSmtpConnection *self = connection_of(client);
 
     switch (cps_server_admit(&self->server->base, self->server->limits->connections)) {
     case CPS_CLIENT_SERVED:
@@ -432,13 +416,13 @@ cps_smtp_client_begin(CpsClient *client)
 void
 cps_smtp_client_close(CpsClient *client)
 {
-    connection_close(connection_of_client(client));
+    connection_close(connection_of(client));
 }
 
 void
 cps_smtp_client_end(CpsClient *client)
 {
-    CpsSmtpConnection *self = connection_of_client(client);
+    CpsSmtpConnection *self = connection_of(client);
 
     if (!self->finishing && self->delivery == NULL) {
         connection_dismiss(self, "421 4.3.2", "The server is stopping");
@@ -448,7 +432,7 @@ cps_smtp_client_end(CpsClient *client)
 void
 cps_smtp_client_expire(CpsClient *client)
 {
-    CpsSmtpConnection *self = connection_of_client(client);
+    CpsSmtpConnection *self = connection_of(client);
 
     switch ((CpsSmtpWait)self->client.wait.kind) {
     case CPS_SMTP_WAIT_COMMAND:
@@ -458,7 +442,7 @@ cps_smtp_client_expire(CpsClient *client)
         connection_dismiss(self, "421 4.4.2", "The message comes too slowly");
         break;
     case CPS_SMTP_WAIT_CLIENT:
-        if (self->stream.unsent > 0 && self->stream.unsent >= self->unsent_before) {
+        if (cps_client_took_nothing(&self->client)) {
             connection_close(self);
             break;
         }

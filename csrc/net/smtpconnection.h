@@ -12,23 +12,25 @@ typedef enum {
 } CpsSmtpWait;
 
 struct CpsSmtpConnection {
-    CpsStream stream;      /* first */
+    CpsClient client;      /* first; waits for a CpsSmtpWait, or for the user */
     CpsSmtpServer *server; /* borrowed: it outlives its connections */
-    CpsClient client;      /* waits for a CpsSmtpWait, or for the user */
     CpsSmtpSession session;
     CpsSmtpDelivery
         *delivery;        /* its message that is not answered yet: of the user, or in CpsSmtpServer.received; or NULL */
     CpsBuffer backlog;    /* what was read and cannot be used yet */
     size_t message_bytes; /* that count in CpsSmtpServer.message_bytes */
     uint64_t data_start;  /* when the message began to come, by uv_now */
-    size_t unsent_before; /* bytes, when the wait for the client began */
     bool starting_tls;    /* as soon as the reply to STARTTLS is sent */
-    bool ended;           /* the client has ended its side */
     bool finishing;       /* the last reply is written */
 };
 
 /* For CpsServerOps. One that ends is told 421, after the answer to its message. */
-CpsClient *cps_smtp_client_accept(CpsServer *base);
+CpsClient *cps_smtp_client_make(CpsServer *base);
+void cps_smtp_client_on_bytes(CpsClient *client, const char *bytes, size_t length);
+void cps_smtp_client_on_end(CpsClient *client, int code);
+void cps_smtp_client_on_drained(CpsClient *client);
+void cps_smtp_client_lost(CpsClient *client);
+void cps_smtp_client_free(CpsClient *client);
 void cps_smtp_client_begin(CpsClient *client);
 void cps_smtp_client_expire(CpsClient *client);
 void cps_smtp_client_end(CpsClient *client);

@@ -11,12 +11,17 @@ server_on_closed(CpsServer *base)
 }
 
 static const CpsServerOps server_ops = {
-    .accept = cps_smtp_client_accept,
+    .make = cps_smtp_client_make,
     .begin = cps_smtp_client_begin,
+    .on_bytes = cps_smtp_client_on_bytes,
+    .on_end = cps_smtp_client_on_end,
+    .on_drained = cps_smtp_client_on_drained,
     .expire = cps_smtp_client_expire,
     .end = cps_smtp_client_end,
     .close = cps_smtp_client_close,
     .is_done = cps_smtp_client_is_done,
+    .lost = cps_smtp_client_lost,
+    .free = cps_smtp_client_free,
     .on_closed = server_on_closed,
 };
 
@@ -24,6 +29,7 @@ int
 cps_smtp_server_open(CpsSmtpServer *server, uv_loop_t *loop, const CpsListenAt *at, CpsTlsContext *tls)
 {
     cps_list_init(&server->received);
+    server->base.begins_plain = !server->implicit_tls;
     return cps_server_open(&server->base, &server_ops, loop, at, tls);
 }
 

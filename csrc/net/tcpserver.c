@@ -11,8 +11,7 @@ enum {
 typedef enum { WAIT_PEER, WAIT_REST, WAIT_USER } Wait; /* REST: of a message */
 
 struct CpsTcpConnection {
-    CpsStream stream;
-    CpsClient client;
+    CpsClient client;     /* first */
     CpsTcpServer *server; /* borrowed */
     CpsLink turn;         /* in CpsTcpServer.received */
     CpsLink pause;        /* in CpsTcpServer.paused */
@@ -20,17 +19,10 @@ struct CpsTcpConnection {
     CpsFraming framing;   /* what has come */
     CpsFrames taken;      /* what of it is the user's now */
     uint64_t accepted, acknowledged;
-    bool ended; /* nothing more will come */
 };
 
 static CpsTcpConnection *
-connection_of(CpsStream *stream)
-{
-    return CPS_CONTAINER(stream, CpsTcpConnection, stream);
-}
-
-static CpsTcpConnection *
-connection_of_client(CpsClient *client)
+connection_of(CpsClient *client)
 {
     return CPS_CONTAINER(client, CpsTcpConnection, client);
 }
@@ -86,7 +78,7 @@ static void
 connection_close(CpsTcpConnection *self)
 {
     connection_forget(self);
-    cps_stream_close(&self->stream);
+    cps_stream_close(&self->client.stream);
 }
 
 /* --- acknowledgements ------------------------------------------------------------------------------------------------------------- */
@@ -98,13 +90,13 @@ connection_acknowledge(CpsTcpConnection *self)
     CpsBuffer answer = {0};
     unsigned char count[ACKNOWLEDGEMENT];
 
-    if (self->stream.unsent > 0 || self->stream.failure < 0) {
+    if (self->client.stream.unsent > 0 || self->client.stream.failure < 0) {
         return;
     }
     for (int i = 0; i < ACKNOWLEDGEMENT; i++) {
         count[i] = (unsigned char)(self->accepted >> (8 * (ACKNOWLEDGEMENT - 1 - i)));
     }
-    if (cps_buffer_append(&answer, count, sizeof(count)) < 0 || cps_stream_write(&self->stream, &answer) < 0) {
+    if (cps_buffer_append(&answer, count, sizeof(count)) < 0 || cps_stream_write(&self->client.stream, &answer) < 0) {
         return; /* the end of the stream follows, or the next try */
     }
     self->acknowledged = self->accepted;
@@ -126,7 +118,7 @@ connection_wait(CpsTcpConnection *self)
 {
     CpsTcpServer *server = self->server;
 
-    if (self->stream.closing || self->stream.finishing || self->stream.failure < 0) {
+    if (self->client.stream.closing || self->client.stream.finishing || self->client.stream.failure < 0) {
         cps_deadline_clear(&self->client.wait);
     }
     else if (connection_has_messages(self) || connection_is_current(self)) {
@@ -144,13 +136,13 @@ connection_wait(CpsTcpConnection *self)
 static void
 connection_read(CpsTcpConnection *self)
 {
-    bool has_room = !self->ended && connection_waiting(self) < self->server->limits->buffer;
+    bool has_room = !self->client.ended && connection_waiting(self) < self->server->limits->buffer;
 
     cps_link_remove(&self->pause);
     if (has_room && server_is_full(self->server)) {
         cps_list_append(&self->server->paused, &self->pause);
     }
-    cps_stream_read(&self->stream, has_room && !cps_link_listed(&self->pause));
+    cps_stream_read(&self->client.stream, has_room && !cps_link_listed(&self->pause));
 }
 
 /* After a change: take a turn, read or not, or end. */
@@ -159,7 +151,7 @@ connection_go_on(CpsTcpConnection *self)
 {
     CpsTcpServer *server = self->server;
 
-    if (self->stream.closing || self->stream.finishing) {
+    if (self->client.stream.closing || self->client.stream.finishing) {
         return;
     }
     connection_hold(self, self->framing.bytes.length + self->taken.bytes.length);
@@ -167,10 +159,10 @@ connection_go_on(CpsTcpConnection *self)
         cps_list_append(&server->received, &self->turn);
         server->on_change(server);
     }
-    if (self->ended && !connection_has_messages(self) && !connection_is_current(self)) {
+    if (self->client.ended && !connection_has_messages(self) && !connection_is_current(self)) {
         connection_catch_up(self);
         connection_forget(self);
-        cps_stream_finish(&self->stream, LINGER_MS);
+        cps_stream_finish(&self->client.stream, LINGER_MS);
         return;
     }
     connection_read(self);
@@ -187,7 +179,7 @@ server_balance(CpsTcpServer *server)
 
     while (server_is_full(server) && server->current == NULL && cps_list_empty(&server->received) &&
            (still = cps_deadlines_first(&server->base.deadlines, WAIT_REST)) != NULL) {
-        connection_close(connection_of_client(CPS_CONTAINER(still, CpsClient, wait)));
+        connection_close(connection_of(CPS_CONTAINER(still, CpsClient, wait)));
     }
     if (server_is_full(server)) {
         return;
@@ -200,83 +192,72 @@ server_balance(CpsTcpServer *server)
 }
 
 static void
-connection_on_bytes(CpsStream *stream, const char *bytes, size_t length)
+client_on_bytes(CpsClient *client, const char *bytes, size_t length)
 {
-    CpsTcpConnection *self = connection_of(stream);
+    CpsTcpConnection *self = connection_of(client);
 
     if (cps_framing_feed(&self->framing, bytes, length) < 0) {
         connection_close(self);
         return;
     }
-    self->ended = self->ended || self->framing.refused;
+    client->ended = client->ended || self->framing.refused;
     connection_go_on(self);
     server_balance(self->server);
 }
 
 /* What came before the end counts, also when the connection broke: its peer may be gone for good. */
 static void
-connection_on_end(CpsStream *stream, int code)
+client_on_end(CpsClient *client, int code)
 {
-    CpsTcpConnection *self = connection_of(stream);
-
-    self->ended = true;
-    connection_go_on(self);
+    connection_go_on(connection_of(client));
 }
 
 static void
-connection_on_drained(CpsStream *stream)
+client_on_drained(CpsClient *client)
 {
-    connection_catch_up(connection_of(stream));
+    connection_catch_up(connection_of(client));
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------------------------ */
 
 static void
-connection_on_closed(CpsStream *stream)
+client_lost(CpsClient *client)
 {
-    CpsTcpConnection *self = connection_of(stream);
+    CpsTcpConnection *self = connection_of(client);
 
     connection_forget(self);
     server_balance(self->server);
     self->server->on_change(self->server);
-    cps_server_forget(&self->server->base, &self->client);
+}
+
+static void
+client_free(CpsClient *client)
+{
+    CpsTcpConnection *self = connection_of(client);
+
     cps_buffer_free(&self->framing.bytes);
     cps_buffer_free(&self->taken.bytes);
     free(self);
 }
 
-static const CpsStreamOps connection_ops = {
-    .on_bytes = connection_on_bytes,
-    .on_end = connection_on_end,
-    .on_drained = connection_on_drained,
-    .on_closed = connection_on_closed,
-};
-
 static CpsClient *
-client_accept(CpsServer *base)
+client_make(CpsServer *base)
 {
     CpsTcpServer *server = CPS_CONTAINER(base, CpsTcpServer, base);
     CpsTcpConnection *self = calloc(1, sizeof(*self));
-    bool closes = false;
 
     if (self == NULL) {
-        return NULL; /* the listener closes the connection */
+        return NULL;
     }
     self->server = server;
     self->framing.limit = server->limits->message;
-    if (cps_stream_accept(&self->stream, &connection_ops, &base->listener, base->tls, &closes) < 0) {
-        if (!closes) {
-            free(self);
-        }
-        return NULL;
-    }
     return &self->client;
 }
 
 static void
 client_begin(CpsClient *client)
 {
-    CpsTcpConnection *self = connection_of_client(client);
+    CpsTcpConnection *self = connection_of(client);
 
     if (cps_server_admit(&self->server->base, self->server->limits->connections) != CPS_CLIENT_SERVED) {
         connection_close(self);
@@ -288,7 +269,7 @@ client_begin(CpsClient *client)
 static void
 client_expire(CpsClient *client)
 {
-    CpsTcpConnection *self = connection_of_client(client);
+    CpsTcpConnection *self = connection_of(client);
 
     if (client->wait.kind != WAIT_USER) {
         connection_close(self);
@@ -301,25 +282,25 @@ client_expire(CpsClient *client)
 static void
 client_end(CpsClient *client)
 {
-    CpsTcpConnection *self = connection_of_client(client);
+    CpsTcpConnection *self = connection_of(client);
 
-    if (!self->stream.closing && !self->stream.finishing) {
+    if (!self->client.stream.closing && !self->client.stream.finishing) {
         connection_catch_up(self);
         connection_forget(self);
-        cps_stream_finish(&self->stream, LINGER_MS);
+        cps_stream_finish(&self->client.stream, LINGER_MS);
     }
 }
 
 static void
 client_close(CpsClient *client)
 {
-    connection_close(connection_of_client(client));
+    connection_close(connection_of(client));
 }
 
 static bool
 client_is_done(const CpsClient *client)
 {
-    return CPS_CONTAINER(client, CpsTcpConnection, client)->stream.closing;
+    return client->stream.closing;
 }
 
 static void
@@ -331,12 +312,17 @@ server_on_closed(CpsServer *base)
 }
 
 static const CpsServerOps server_ops = {
-    .accept = client_accept,
+    .make = client_make,
     .begin = client_begin,
+    .on_bytes = client_on_bytes,
+    .on_end = client_on_end,
+    .on_drained = client_on_drained,
     .expire = client_expire,
     .end = client_end,
     .close = client_close,
     .is_done = client_is_done,
+    .lost = client_lost,
+    .free = client_free,
     .on_closed = server_on_closed,
 };
 
@@ -362,7 +348,7 @@ connection_next(CpsTcpConnection *self, CpsTcpMessage *message)
     if (self->framing.whole > 0 || !self->framing.refused) {
         return false;
     }
-    cps_stream_peer(&self->stream, message->peer, sizeof(message->peer), &port);
+    cps_stream_peer(&self->client.stream, message->peer, sizeof(message->peer), &port);
     self->framing.refused = false;
     message->bytes = NULL;
     message->length = self->framing.refused_length;
