@@ -1,12 +1,18 @@
 #include "actors/mdpactor.h"
 
 #include "actors/serving.h"
+#include "actors/zmqendpoint.h"
 #include "loop/port.h"
 #include "loop/worker.h"
 #include "net/mdplink.h"
 #include "net/zmqcontext.h"
 
-enum { DEFAULT_CONCURRENCY = 1000, DEFAULT_HEARTBEAT_MS = 2500, DEFAULT_HIGH_WATER_MARK = 1000 };
+enum {
+    DEFAULT_PUBLISHER_PORT = 6001,
+    DEFAULT_CONCURRENCY = 1000,
+    DEFAULT_HEARTBEAT_MS = 2500,
+    DEFAULT_HIGH_WATER_MARK = 1000
+};
 enum { LIMIT = 1000 }; /* messages that have come and wait to be taken */
 
 static CpsMdpActor *
@@ -112,22 +118,6 @@ port_fill_options(CpsMdpActor *self, CpsMdpPort *port)
     (void)snprintf(options->identity, sizeof(options->identity), "%s", text_of(self->identity));
 }
 
-/* Returns 0, or -1 with OSError set. */
-static int
-raise_about_socket(const char *endpoint, int code)
-{
-    char message[CPS_MDP_NAME_SIZE + 128];
-    PyObject *error;
-
-    (void)snprintf(message, sizeof(message), "cannot connect to %s: %s", endpoint, zmq_strerror(code));
-    error = PyObject_CallFunction(PyExc_OSError, "is", code, message);
-    if (error != NULL) {
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-        Py_DECREF(error);
-    }
-    return -1;
-}
-
 /* Returns 0, or -1 with an exception set. */
 static int
 mdp_connect(CpsMdpActor *self, CpsMdpPeer *peer, CpsRuntime *rt)
@@ -135,14 +125,14 @@ mdp_connect(CpsMdpActor *self, CpsMdpPeer *peer, CpsRuntime *rt)
     int code = cps_mdp_peer_open(peer, &rt->loop);
 
     if (code != 0) {
-        return raise_about_socket(peer->options.publisher, code);
+        return cps_zmq_raise("connect to", peer->options.publisher, code);
     }
     for (uint32_t i = 0; i < self->connections * (uint32_t)PyTuple_GET_SIZE(self->brokers); i++) {
         const char *endpoint = text_of(PyTuple_GET_ITEM(self->brokers, i % PyTuple_GET_SIZE(self->brokers)));
 
         code = cps_mdp_peer_add(peer, endpoint);
         if (code != 0) {
-            return raise_about_socket(endpoint, code);
+            return cps_zmq_raise("connect to", endpoint, code);
         }
     }
     return 0;
@@ -368,8 +358,8 @@ cps_mdp_take_text(PyObject **field, PyObject *value, const char *name, const cha
 static int
 take_publisher(CpsMdpActor *self, PyObject *host, PyObject *service_host, PyObject *port)
 {
-    PyObject *number, *endpoint;
-    long value;
+    int number = DEFAULT_PUBLISHER_PORT;
+    PyObject *endpoint;
 
     if (host == NULL || host == Py_None) {
         host = service_host == Py_None ? NULL : service_host;
@@ -377,17 +367,10 @@ take_publisher(CpsMdpActor *self, PyObject *host, PyObject *service_host, PyObje
     if (cps_mdp_take_text(&self->publisher_host, host, "registration_publisher_host", "localhost") < 0) {
         return -1;
     }
-    number = port == NULL || port == Py_None ? PyLong_FromLong(6001) : PyNumber_Long(port);
-    value = number == NULL ? -1 : PyLong_AsLong(number);
-    Py_XDECREF(number);
-    if (value == -1 && PyErr_Occurred()) {
+    if (cps_zmq_take_port(&number, port, "registration_publisher_port", 1) < 0) {
         return -1;
     }
-    if (value < 1 || value > 65535) {
-        PyErr_Format(PyExc_ValueError, "registration_publisher_port must be 1 to 65535, not %ld", value);
-        return -1;
-    }
-    endpoint = PyUnicode_FromFormat("tcp://%U:%ld", self->publisher_host, value);
+    endpoint = PyUnicode_FromFormat("tcp://%U:%d", self->publisher_host, number);
     Py_XSETREF(self->publisher, endpoint);
     return endpoint == NULL ? -1 : 0;
 }

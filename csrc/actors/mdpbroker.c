@@ -3,6 +3,7 @@
 #include "actors/mdpserving.h"
 #include "actors/mdpstats.h"
 #include "actors/serving.h"
+#include "actors/zmqendpoint.h"
 #include "net/localaddress.h"
 
 enum { DEFAULT_PORT = 5555, DEFAULT_SERVICE_PORT = 6000, LINGER_MS = 100 };
@@ -151,7 +152,7 @@ take_service_endpoint(CpsMdpBrokerActor *self, PyObject *endpoint, PyObject *ser
     int port = DEFAULT_SERVICE_PORT;
     char fallback[64];
 
-    if (cps_mdp_take_port(&port, service_port, "registration_service_port") < 0) {
+    if (cps_zmq_take_port(&port, service_port, "registration_service_port", 0) < 0) {
         return -1;
     }
     (void)snprintf(fallback, sizeof(fallback), "tcp://localhost:%d", port);
@@ -243,7 +244,7 @@ broker_init(PyObject *op, PyObject *args, PyObject *kwargs)
     security = cps_mdp_serving_security(values, Py_ARRAY_LENGTH(names));
     advertised = values[ADVERTISED_HOST] == Py_None ? NULL : values[ADVERTISED_HOST];
     self->port = DEFAULT_PORT;
-    return cps_mdp_take_port(&self->port, values[PORT], "port") < 0 ||
+    return cps_zmq_take_port(&self->port, values[PORT], "port", 0) < 0 ||
                    cps_mdp_take_text(&self->advertised_host, advertised, "advertised_host", "") < 0 ||
                    take_service_endpoint(self, values[SERVICE_ENDPOINT],
                                          values[OWN_PARAMETERS + CPS_MDP_SERVING_SERVICE_PORT]) < 0 ||

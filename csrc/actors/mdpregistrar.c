@@ -2,6 +2,7 @@
  * net/mdpregistry.h. */
 #include "actors/mdpactor.h"
 #include "actors/mdpserving.h"
+#include "actors/zmqendpoint.h"
 #include "net/mdp.h"
 
 enum { DEFAULT_SERVICE_PORT = 6000, DEFAULT_PUBLISHER_PORT = 6001 };
@@ -79,12 +80,12 @@ registrar_init(PyObject *op, PyObject *args, PyObject *kwargs)
     security = cps_mdp_serving_security(values, Py_ARRAY_LENGTH(names));
     self->listen_port = DEFAULT_SERVICE_PORT;
     self->publish_port = DEFAULT_PUBLISHER_PORT;
-    return cps_mdp_take_port(&self->listen_port, shared[CPS_MDP_SERVING_SERVICE_PORT], "registration_service_port") <
+    return cps_zmq_take_port(&self->listen_port, shared[CPS_MDP_SERVING_SERVICE_PORT], "registration_service_port", 0) <
                        0 ||
-                   cps_mdp_take_port(&self->listen_port, values[LISTEN_PORT], "listen_port") < 0 ||
-                   cps_mdp_take_port(&self->publish_port, shared[CPS_MDP_SERVING_PUBLISHER_PORT],
-                                     "registration_publisher_port") < 0 ||
-                   cps_mdp_take_port(&self->publish_port, values[PUBLISH_PORT], "publish_port") < 0 ||
+                   cps_zmq_take_port(&self->listen_port, values[LISTEN_PORT], "listen_port", 0) < 0 ||
+                   cps_zmq_take_port(&self->publish_port, shared[CPS_MDP_SERVING_PUBLISHER_PORT],
+                                     "registration_publisher_port", 0) < 0 ||
+                   cps_zmq_take_port(&self->publish_port, values[PUBLISH_PORT], "publish_port", 0) < 0 ||
                    cps_mdp_take_text(&self->scope, shared[CPS_MDP_SERVING_SCOPE], "manager_subscriber_scope",
                                      "BrokerUpdates") < 0 ||
                    cps_zmq_keys_configure(&self->base.keys, &security) < 0

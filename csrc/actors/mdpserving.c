@@ -2,9 +2,10 @@
 
 #include "actors/mdpactor.h"
 #include "actors/serving.h"
+#include "actors/zmqendpoint.h"
 #include "net/zmqcontext.h"
 
-enum { DEFAULT_HEARTBEAT_MS = 2500, DEFAULT_HIGH_WATER_MARK = 1000, PORT_LIMIT = 65535 };
+enum { DEFAULT_HEARTBEAT_MS = 2500, DEFAULT_HIGH_WATER_MARK = 1000 };
 
 static CpsMdpServing *
 serving_of(const CpsActor *actor)
@@ -97,22 +98,6 @@ port_changed(void *actor)
 
 /* --- opening --------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Returns -1 with OSError set. */
-static int
-raise_about_socket(const char *what, const char *endpoint, int code)
-{
-    char message[CPS_MDP_WHERE_SIZE + 128];
-    PyObject *error;
-
-    (void)snprintf(message, sizeof(message), "cannot %s %s: %s", what, endpoint, zmq_strerror(code));
-    error = PyObject_CallFunction(PyExc_OSError, "is", code, message);
-    if (error != NULL) {
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-        Py_DECREF(error);
-    }
-    return -1;
-}
-
 /* Open it with the security of `keys`. Returns 0, or an errno. */
 static int
 open_socket(CpsMdpServingPort *port, int socket, CpsZmqOptions *options, CpsZmqKeys *keys)
@@ -156,7 +141,7 @@ cps_mdp_serving_bind(CpsMdpServing *self, CpsMdpServingPort *port, int socket, C
         Py_END_ALLOW_THREADS
     }
     if (code != 0) {
-        return raise_about_socket("listen at", endpoint, code);
+        return cps_zmq_raise("listen at", endpoint, code);
     }
     digits = strrchr(bound, ':');
     *number = digits == NULL ? *number : atoi(digits + 1);
@@ -170,7 +155,7 @@ cps_mdp_serving_connect(CpsMdpServingPort *port, int socket, CpsZmqOptions *opti
     int code = open_socket(port, socket, options, keys);
 
     code = code != 0 ? code : cps_zmq_socket_connect(&port->server.sockets[socket].zmq, endpoint);
-    return code == 0 ? 0 : raise_about_socket("connect to", endpoint, code);
+    return code == 0 ? 0 : cps_zmq_raise("connect to", endpoint, code);
 }
 
 /* Returns 0, or -1 with an exception set. */
@@ -198,7 +183,7 @@ serving_open(CpsMdpServing *self)
     code = cps_mdp_server_init(&port->server, &self->base.rt->loop);
     if (code != 0) {
         free(port);
-        return raise_about_socket("open", "a server", code);
+        return cps_zmq_raise("open", "a server", code);
     }
     port->port.actor = self;
     self->serving = port;
@@ -252,29 +237,6 @@ cps_mdp_serving_share(CpsActor *actor)
 }
 
 /* --- arguments ------------------------------------------------------------------------------------------------------------------------------------- */
-
-int
-cps_mdp_take_port(int *port, PyObject *value, const char *name)
-{
-    PyObject *number;
-    long given;
-
-    if (value == NULL || value == Py_None) {
-        return 0;
-    }
-    number = PyNumber_Long(value);
-    given = number == NULL ? -1 : PyLong_AsLong(number);
-    Py_XDECREF(number);
-    if (given == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (given < 0 || given > PORT_LIMIT) {
-        PyErr_Format(PyExc_ValueError, "%s must be 0 to 65535, not %ld", name, given);
-        return -1;
-    }
-    *port = (int)given;
-    return 0;
-}
 
 CpsZmqSecurityArgs
 cps_mdp_serving_security(PyObject *const *values, Py_ssize_t count)

@@ -71,9 +71,6 @@ int cps_mdp_serving_init(CpsMdpServing *self, const CpsMdpServingOps *ops, const
 /* The security among the arguments. */
 CpsZmqSecurityArgs cps_mdp_serving_security(PyObject *const *values, Py_ssize_t count);
 
-/* A port as a number or its digits, from 0 on; unchanged when not given (NULL or None). Returns 0, or -1 with an exception set. */
-int cps_mdp_take_port(int *port, PyObject *value, const char *name);
-
 /* Open socket number `socket` with those options, whose security is that of `keys`, and bind it to that port of the host, or, with an endpoint,
  * connect it. *port is the real one then. Returns 0, or -1 with an exception set. */
 int cps_mdp_serving_bind(CpsMdpServing *self, CpsMdpServingPort *port, int socket, CpsZmqOptions *options, int *number);

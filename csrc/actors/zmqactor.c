@@ -1,5 +1,6 @@
 #include "actors/zmqactor.h"
 
+#include "actors/zmqendpoint.h"
 #include "loop/port.h"
 #include "loop/worker.h"
 #include "net/zmqcontext.h"
@@ -130,20 +131,6 @@ zmq_note_bound(CpsZmqActor *self, const char *bound)
     }
 }
 
-/* Returns 0, or -1 with an exception set. */
-static int
-raise_about_endpoint(const char *what, PyObject *endpoint, int code)
-{
-    PyObject *message = PyUnicode_FromFormat("cannot %s %U: %s", what, endpoint, zmq_strerror(code));
-    PyObject *error = message == NULL ? NULL : PyObject_CallFunction(PyExc_OSError, "iN", code, message);
-
-    if (error != NULL) {
-        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
-        Py_DECREF(error);
-    }
-    return -1;
-}
-
 static int
 port_attach(CpsZmqActor *self, CpsZmqPort *port, PyObject *endpoint)
 {
@@ -160,14 +147,14 @@ port_attach(CpsZmqActor *self, CpsZmqPort *port, PyObject *endpoint)
                                                                                           sizeof(bound));
         Py_END_ALLOW_THREADS
         if (code != 0) {
-            return raise_about_endpoint("bind to", endpoint, code);
+            return cps_zmq_raise("bind to", text, code);
         }
         zmq_note_bound(self, bound);
     }
     else if (zmq_connects(self)) {
         code = cps_zmq_socket_connect(&port->socket, text);
         if (code != 0) {
-            return raise_about_endpoint("connect to", endpoint, code);
+            return cps_zmq_raise("connect to", text, code);
         }
         Py_XSETREF(self->endpoint, Py_NewRef(endpoint));
     }
@@ -249,7 +236,7 @@ zmq_open(CpsZmqActor *self, CpsRuntime *rt)
     code = port_make(self, port);
     if (code != 0) {
         free(port);
-        result = raise_about_endpoint("make a ZeroMQ socket for", endpoint, code);
+        result = cps_zmq_raise("make a ZeroMQ socket for", PyUnicode_AsUTF8(endpoint), code);
     }
     else {
         self->socket = port;

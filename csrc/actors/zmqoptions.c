@@ -1,8 +1,10 @@
 /* The arguments of the actors with one ZeroMQ socket. */
 #include "actors/zmqactor.h"
 
+#include "actors/zmqendpoint.h"
+
 enum { NAME, MODE, PORT, PROTOCOL, SOCKET_FILE, HOST, POSITIONAL };
-enum { DEFAULT_PORT = 9000, DEFAULT_HIGH_WATER_MARK = 1000, DEFAULT_BATCH = 64, PORT_LIMIT = 65535 };
+enum { DEFAULT_PORT = 9000, DEFAULT_HIGH_WATER_MARK = 1000, DEFAULT_BATCH = 64 };
 
 /* Keywords without a place among the positional arguments. Borrowed; NULL when not given. */
 typedef struct {
@@ -27,25 +29,6 @@ static const char *const names[] = {
     CPS_WIRE_ARGUMENTS,
     CPS_ZMQ_SECURITY_ARGUMENTS,
 };
-
-/* A port as a number or its digits. Returns 0, or -1 with an exception set. */
-static int
-take_port(CpsZmqActor *self, PyObject *value)
-{
-    PyObject *number = value == NULL ? PyLong_FromLong(DEFAULT_PORT) : PyNumber_Long(value);
-    Py_ssize_t port = number == NULL ? -1 : PyLong_AsSsize_t(number);
-
-    Py_XDECREF(number);
-    if (port == -1 && PyErr_Occurred()) {
-        return -1;
-    }
-    if (port < 0 || port > PORT_LIMIT) {
-        PyErr_Format(PyExc_ValueError, "port must be 0 to 65535, not %zd", port);
-        return -1;
-    }
-    self->port = (int)port;
-    return 0;
-}
 
 static int
 take_seconds(double *seconds, const char *name, PyObject *value)
@@ -123,7 +106,8 @@ take_endpoint(CpsZmqActor *self, const CpsZmqActorOps *ops, PyObject *const *val
     Py_XSETREF(self->transmission_protocol, protocol);
     cps_take_object(&self->socket_file, values[SOCKET_FILE] == NULL ? Py_None : values[SOCKET_FILE]);
     cps_take_object(&self->host, values[HOST] == NULL ? Py_None : values[HOST]);
-    return take_port(self, values[PORT]) < 0 ? -1 : check_protocol(self);
+    self->port = DEFAULT_PORT;
+    return cps_zmq_take_port(&self->port, values[PORT], "port", 0) < 0 ? -1 : check_protocol(self);
 }
 
 /* Arguments that only some kinds have. Returns 0, or -1 with TypeError set. */
