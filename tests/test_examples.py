@@ -1,11 +1,14 @@
 """The scripts in examples/ run as they are."""
 
+import contextlib
+import http.client
 import json
 import os
 import pathlib
 import re
 import signal
 import smtplib
+import socket
 import subprocess
 import sys
 from datetime import datetime
@@ -50,6 +53,19 @@ def lines_matching(process, pattern, count):
         assert line, "the example ended"
         found += filter(None, [re.fullmatch(pattern, line.rstrip("\n"))])
     return found
+
+
+def free_ports(count):
+    """The first of so many that follow each other and nobody has now."""
+    while True:
+        with contextlib.ExitStack() as stack:
+            first = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            try:
+                for port in range(first + 1, first + count):
+                    stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            except (OSError, OverflowError):
+                continue
+            return first
 
 
 @pytest.mark.slow
@@ -261,6 +277,43 @@ def test_majordomo_in_four_processes(network):
     wait_until(lambda: f"process {second.pid} on" in (network.get(url) or ""))
     network.processes[-2].kill()  # the registrar is not needed any more
     assert f"process {second.pid} on" in network.get(url)
+
+
+def test_across_processes(start):
+    """Both workers answer, also with an error; a journal that comes last misses nothing."""
+    port = free_ports(4)
+    front, *workers = (
+        start("across_processes.py", role, "--port", str(port))
+        for role in ("front", "worker", "worker")
+    )
+
+    def ask(article):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            body = json.dumps({"article": article, "quantity": 3})
+            connection.request("POST", "/price", body, {"Content-Type": "application/json"})
+            return json.loads(connection.getresponse().read())
+        except ConnectionRefusedError:
+            return None
+        finally:
+            connection.close()
+
+    wait_until(lambda: ask("rum") == {"errors": [{"message": "'rum'"}]})
+    answers = []
+
+    def both_have_answered():
+        answers.append(ask("tea")["data"])
+        return len({answer["by"] for answer in answers}) == 2
+
+    wait_until(both_have_answered)
+    assert {answer["price"] for answer in answers} == {12}
+    assert {answer["by"] for answer in answers} == {worker.pid for worker in workers}
+    journal = start("across_processes.py", "journal", "--port", str(port))
+    lines = lines_matching(journal, r"[0-9a-f]{8} (.*)", len(answers))
+    assert sorted(line[1] for line in lines) == sorted(map(json.dumps, answers))
+    for process in (front, *workers, journal):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
 
 
 def test_gevent_inside_an_actor(start):
