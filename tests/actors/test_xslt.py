@@ -436,7 +436,8 @@ def indented_by_lxml():
     transform = etree.XSLT(
         etree.fromstring(sheet(INVOICE, '<xsl:output indent="yes" omit-xml-declaration="yes"/>'))
     )
-    return str(transform(etree.fromstring("<a/>"))).replace("\xe9", "&#233;")
+    text = str(transform(etree.fromstring("<a/>")))
+    return text.replace("\xe9", "&#233;").replace("&#xE9;", "&#233;")  # lxml before 5 has the latter
 
 
 def test_the_text_of_a_result_is_indented_as_xsl_output_says(wrap):
