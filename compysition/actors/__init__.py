@@ -52,6 +52,7 @@ from compysition.actors.tcp import TCPIn, TCPOut
 from compysition.actors.testevent import TestEvent
 from compysition.actors.transformer import Transformer
 from compysition.actors.wsgi import WSGI, BottleWSGI, WSGIServer
+from compysition.actors.xmlaggregator import XMLAggregator
 from compysition.actors.xmlfilter import XMLFilter
 from compysition.actors.xmlmatcher import XMLMatcher
 from compysition.actors.xmltodict import XMLToDict
@@ -123,6 +124,7 @@ __all__ = [
     "UDPCronEventGenerator",
     "UDPEventGenerator",
     "WSGIServer",
+    "XMLAggregator",
     "XMLEventJoin",
     "XMLFilter",
     "XMLMatcher",

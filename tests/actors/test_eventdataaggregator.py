@@ -4,7 +4,7 @@ import pytest
 from lxml import etree
 
 from compysition import Event
-from compysition.actors import EventDataAggregator, EventDataXMLAggregator
+from compysition.actors import EventDataAggregator, EventDataXMLAggregator, XMLAggregator
 from compysition.event import JSONEvent, XMLEvent
 from tests.actors.helpers import fill_outbox, logged, take, wait_for_log
 from tests.corpora import naughty_strings
@@ -93,6 +93,9 @@ def test_xml_values_under_one_root(aggregate):
 
 def test_the_root_has_the_name_that_is_given(aggregate):
     assert aggregate(EventDataXMLAggregator, {1: "<a/>", 2: "<b/>"}, key="k") == "<k><a/><b/></k>"
+    assert (
+        aggregate(XMLAggregator, {1: "<a/>", 2: "<b/>"}, key="k") == "<k><a/><b/></k>"
+    )  # its old name
 
 
 @pytest.mark.parametrize("value", ["<a/>", "no xml", 5])

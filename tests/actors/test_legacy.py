@@ -226,6 +226,7 @@ def test_the_star_import_gives_classes_only():
             ],
         ),
         ("xmlfilter", ["XMLFilter"]),
+        ("xmlaggregator", ["XMLAggregator"]),
         ("cookie", ["SetCookie"]),
         ("cookietest", ["CookieTest"]),
         ("util", ["XPathLookup"]),

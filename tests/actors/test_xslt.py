@@ -437,7 +437,9 @@ def indented_by_lxml():
         etree.fromstring(sheet(INVOICE, '<xsl:output indent="yes" omit-xml-declaration="yes"/>'))
     )
     text = str(transform(etree.fromstring("<a/>")))
-    return text.replace("\xe9", "&#233;").replace("&#xE9;", "&#233;")  # lxml before 5 has the latter
+    return text.replace("\xe9", "&#233;").replace(
+        "&#xE9;", "&#233;"
+    )  # lxml before 5 has the latter
 
 
 def test_the_text_of_a_result_is_indented_as_xsl_output_says(wrap):
