@@ -325,9 +325,6 @@ link_connected(CpsMdpLink *self)
 static void
 link_disconnected(CpsMdpLink *self)
 {
-    if (!self->connected) {
-        return;
-    }
     self->connected = false;
     cps_mdp_note(self->peer, LOG_WARNING, "Lost the connection to broker %s at %s", self->name, self->endpoint);
     if (self->peer->options.standard) {
@@ -354,7 +351,7 @@ monitor_heard(CpsMdpSocket *socket)
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
             link_connected(self);
         }
-        else if (event == ZMQ_EVENT_DISCONNECTED) {
+        else if (event == ZMQ_EVENT_DISCONNECTED && self->connected) {
             link_disconnected(self);
         }
         else if (!self->refused) {
