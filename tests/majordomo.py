@@ -26,6 +26,7 @@ class Broker:
             setattr(self.socket, name, value)
         self.socket.linger = 0
         self.socket.router_handover = True
+        self.socket.router_mandatory = True
         self.port = (
             self.socket.bind_to_random_port("tcp://127.0.0.1")
             if port == 0
@@ -49,7 +50,14 @@ class Broker:
         return f"tcp://127.0.0.1:{self.port}"
 
     def send(self, *frames):
-        self.socket.send_multipart(frames)
+        """Returns whether the receiver is there."""
+        try:
+            self.socket.send_multipart(frames)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            return False
+        return True
 
     def run(self):
         while not self.stopping:
@@ -91,9 +99,11 @@ class Broker:
         self.dispatch(service)
 
     def register(self, sender, standard, service):
-        self.workers[sender] = (service, sender if standard else sender + RECEIVER, standard)
+        address = sender if standard else sender + RECEIVER
         if not standard and self.verifies:
-            self.send(sender + RECEIVER, b"", W, b"\x07", self.identity)
+            if not self.send(address, b"", W, b"\x07", self.identity):
+                return  # it does not receive yet, and asks again
+        self.workers[sender] = (service, address, standard)
         if sender not in self.idle[service]:
             self.idle[service].append(sender)
         self.dispatch(service)
