@@ -300,13 +300,14 @@ take_line(CpsSmtpDialogue *self, const char *line, size_t length, bool sent)
 void
 cps_smtp_dialogue_feed(CpsSmtpDialogue *self, const char *bytes, size_t length, bool sent)
 {
-    if (self->step == CPS_SMTP_TO_QUIT && length > 0) {
-        self->over = true; /* whatever it says: what has become of the mail is known */
-    }
     while (length > 0 && !self->over) {
         const char *end = memchr(bytes, '\n', length);
         size_t count = end == NULL ? length : (size_t)(end - bytes) + 1;
 
+        if (self->step == CPS_SMTP_TO_QUIT) {
+            self->over = true; /* whatever it says: what has become of the mail is known */
+            return;
+        }
         if (self->text.length + self->line.length + count > MOST_REPLY ||
             cps_buffer_append(&self->line, bytes, count) < 0) {
             dialogue_end(self, CPS_MAIL_FAILED, "the reply to %s is too long", step_names[self->step]);

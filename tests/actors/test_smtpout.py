@@ -510,6 +510,15 @@ def test_send_called_by_a_script(serve):
         actor.send("a", ["a@b.c"], "x@y.z>\r\nRSET")
 
 
+def test_messages_that_are_not_ascii(script):
+    """RFC 6152: the server is told so, if it asks."""
+    for keyword, parameter in ((b"8BITMIME", b" BODY=8BITMIME"), (b"HELP", b"")):
+        server = script(EHLO=b"250-here\r\n250 %b\r\n" % keyword)
+        SMTPOut("mail", host=server.host).send("A: b\n\nÜbung", "a@b.c", "x@y.z")
+        assert server.said[1] == b"MAIL FROM:<x@y.z>" + parameter + b"\r\n"
+        assert "Übung\r\n".encode() in server.said
+
+
 def test_other_events(wrap, serve):
     box, host = serve()
     wrapper = wrap(SMTPOut("mail", host=host))
