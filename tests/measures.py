@@ -35,8 +35,8 @@ def mallinfo():
     return function()
 
 
-def resident():
-    with open("/proc/self/statm") as statm:
+def resident(pid="self"):
+    with open(f"/proc/{pid}/statm") as statm:
         return int(statm.read().split()[1]) * PAGE
 
 

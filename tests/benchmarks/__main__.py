@@ -54,6 +54,8 @@ MEASURES = {
     "majordomo:worker_dies": ("native",),
     "majordomo:broker_dies": ("native",),
     "majordomo:registration_dies": ("native",),
+    "soak_processes:push_to_pull": ("native",),
+    "soak_processes:out_to_in": ("native",),
     "soak:soak": ("native",),
     "soak:transforms": ("native",),
 }
