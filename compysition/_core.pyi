@@ -1505,6 +1505,7 @@ class MDPBroker(Actor):
         worker_concurrency: int = 1000,
         max_waiting: int = 10000,
         max_waiting_bytes: int = 67108864,
+        max_open_bytes: int = 268435456,
         max_services: int = 10000,
         max_workers: int = 10000,
         max_frame_bytes: int = 67108864,

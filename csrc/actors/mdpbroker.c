@@ -122,6 +122,7 @@ enum {
     WORKER_CONCURRENCY,
     MAX_WAITING,
     MAX_WAITING_BYTES,
+    MAX_OPEN_BYTES,
     MAX_SERVICES,
     MAX_WORKERS,
     MAX_FRAME_BYTES,
@@ -139,6 +140,7 @@ static const char *const names[] = {
     "worker_concurrency",
     "max_waiting",
     "max_waiting_bytes",
+    "max_open_bytes",
     "max_services",
     "max_workers",
     "max_frame_bytes",
@@ -190,6 +192,7 @@ take_limits(CpsMdpBrokerActor *self, PyObject *const *values)
         .worker_concurrency = 1000,
         .waiting = 10000,
         .waiting_bytes = 64 << 20,
+        .open_bytes = 256 << 20,
         .services = 10000,
         .workers = 10000,
         .remembered = 100000,
@@ -203,6 +206,8 @@ take_limits(CpsMdpBrokerActor *self, PyObject *const *values)
                    cps_take_limit32(values[MAX_WAITING], "max_waiting", &limits->waiting) < 0 ||
                    cps_take_limit(values[MAX_WAITING_BYTES], "max_waiting_bytes", INT64_MAX, &limits->waiting_bytes) <
                        0 ||
+                   cps_take_total(values[MAX_OPEN_BYTES], "max_open_bytes", "max_waiting_bytes", limits->waiting_bytes,
+                                  &limits->open_bytes) < 0 ||
                    cps_take_limit32(values[MAX_SERVICES], "max_services", &limits->services) < 0 ||
                    cps_take_limit32(values[MAX_WORKERS], "max_workers", &limits->workers) < 0 ||
                    cps_take_limit(values[MAX_FRAME_BYTES], "max_frame_bytes", INT64_MAX, &self->max_bytes) < 0
@@ -299,7 +304,8 @@ PyDoc_STRVAR(
     broker_doc,
     "MDPBroker(name, port=5555, *args, registration_service_endpoint=None, registration_service_port='6000',\n"
     "          advertised_host=None, host='*', heartbeat_interval=2500, liveness=3, expiry=300.0, max_retries=2,\n"
-    "          worker_concurrency=1000, max_waiting=10000, max_waiting_bytes=67108864, max_services=10000,\n"
+    "          worker_concurrency=1000, max_waiting=10000, max_waiting_bytes=67108864,\n"
+    "          max_open_bytes=268435456, max_services=10000,\n"
     "          max_workers=10000, max_frame_bytes=67108864, high_water_mark=1000, **kwargs)\n--\n\n"
     "A MajorDomo broker: it gives the requests of clients to the workers of services, and brings the replies back.\n"
     "\n"
@@ -315,7 +321,9 @@ PyDoc_STRVAR(
     "least\n"
     "once, perhaps more often; it is answered once.\n"
     "worker_concurrency: requests that a worker of the dialect may have at a time; others have one (RFC 7).\n"
-    "max_waiting, max_waiting_bytes: of each service; more requests are dropped.\n"
+    "max_waiting, max_waiting_bytes: of each service; more requests are dropped. max_open_bytes: memory of all "
+    "requests\n"
+    "together that are not answered yet, at least max_waiting_bytes; the same.\n"
     "max_services, max_workers: more are refused. max_frame_bytes: a peer that sends a longer frame is "
     "disconnected.\n" CPS_MDP_SERVING_DOC
     "manager_subscriber_scope, registration_publisher_port: ignored; clients and workers have them.\n"

@@ -137,6 +137,7 @@ run_broker(PyObject *Py_UNUSED(module), PyObject *steps)
                                          .worker_concurrency = 2,
                                          .waiting = 3,
                                          .waiting_bytes = 1000,
+                                         .open_bytes = 5000,
                                          .services = 3,
                                          .workers = 4,
                                          .remembered = 3},

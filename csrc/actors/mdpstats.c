@@ -117,6 +117,7 @@ cps_mdp_stats_counters(const CpsMdpBroker *broker)
 {
     const Number numbers[] = {
         {"open", broker->request_count},
+        {"open_bytes", broker->open_bytes},
         {"invalid", broker->counters.invalid},
         {"late", broker->counters.late},
         {"undelivered", broker->counters.undelivered},

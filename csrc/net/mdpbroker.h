@@ -22,6 +22,7 @@ typedef struct {
     uint32_t worker_concurrency; /* requests that a worker of the dialect has at a time */
     uint32_t waiting;            /* requests that wait, of one service */
     uint64_t waiting_bytes;      /* the same in bytes */
+    uint64_t open_bytes;         /* of memory that all requests have together which are not answered yet */
     uint32_t services, workers;
     uint32_t remembered; /* requests whose end is remembered, to tell a duplicate */
 } CpsMdpLimits;
@@ -98,7 +99,7 @@ struct CpsMdpBroker {
     bool (*logs)(const CpsMdpBroker *self, int level);
 
     CpsIdMap services, workers, requests;
-    size_t request_count;              /* open ones */
+    size_t request_count, open_bytes;  /* open ones, and what memory they have */
     CpsList lives, beats, open, ended; /* those that are due first come first */
     CpsList idle, gone;
     size_t ended_count;

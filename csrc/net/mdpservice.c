@@ -134,6 +134,13 @@ request_close_frames(CpsMdpRequest *request)
     (void)zmq_msg_init(&request->client);
 }
 
+/* What memory one has whose body has so many frames and bytes. */
+static size_t
+request_cost(size_t count, size_t bytes)
+{
+    return sizeof(CpsMdpRequest) + count * sizeof(zmq_msg_t) + bytes;
+}
+
 /* Take it from its service and its worker, who may have another one now. */
 static void
 request_leave(CpsMdpBroker *self, CpsMdpRequest *request)
@@ -145,6 +152,7 @@ request_leave(CpsMdpBroker *self, CpsMdpRequest *request)
     request->service = NULL;
     cps_link_remove(&request->order);
     self->request_count--;
+    self->open_bytes -= request_cost(request->count, request->bytes);
     if (worker != NULL) {
         cps_mdp_worker_offer(self, worker);
     }
@@ -324,14 +332,26 @@ refuse(CpsMdpBroker *self, CpsMdpService *service)
 {
     service->counters.refused++;
     cps_mdp_broker_note(self, CPS_LOG_ERROR,
-                        "The queue of service %s is full (%zu requests, %zu bytes): a request is dropped",
-                        service->name, service->waiting_count, service->waiting_bytes);
+                        "The queue of service %s is full (%zu requests, %zu bytes; %zu bytes of all requests): a "
+                        "request is dropped",
+                        service->name, service->waiting_count, service->waiting_bytes, self->open_bytes);
+}
+
+/* Whether there is room for a request whose body begins at frame `body`. */
+static bool
+has_room(const CpsMdpBroker *self, const CpsMdpService *service, CpsZmqMessage *message, size_t body)
+{
+    const CpsMdpLimits *limits = &self->limits;
+    size_t bytes = body_bytes(message, body);
+
+    return self->open_bytes + request_cost(message->count - body + 1, bytes) <= limits->open_bytes &&
+           (!cps_list_empty(&service->ready) ||
+            (service->waiting_count < limits->waiting && service->waiting_bytes + bytes <= limits->waiting_bytes));
 }
 
 void
 cps_mdp_request_new(CpsMdpBroker *self, CpsZmqMessage *message, CpsMdpService *service, size_t body, bool standard)
 {
-    const CpsMdpLimits *limits = &self->limits;
     uint8_t key[CPS_SIPHASH_BYTES];
     CpsMdpRequest *request;
 
@@ -343,9 +363,7 @@ cps_mdp_request_new(CpsMdpBroker *self, CpsZmqMessage *message, CpsMdpService *s
         }
     }
     service->counters.requests++;
-    if (cps_list_empty(&service->ready) &&
-        (service->waiting_count >= limits->waiting ||
-         service->waiting_bytes + body_bytes(message, body) > limits->waiting_bytes)) {
+    if (!has_room(self, service, message, body)) {
         refuse(self, service);
         return;
     }
@@ -359,6 +377,7 @@ cps_mdp_request_new(CpsMdpBroker *self, CpsZmqMessage *message, CpsMdpService *s
     }
     request->service = service;
     self->request_count++;
+    self->open_bytes += request_cost(request->count, request->bytes);
     request_wait(self, request, false);
     if (cps_list_empty(&service->ready)) {
         cps_mdp_broker_note(

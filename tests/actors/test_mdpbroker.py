@@ -244,7 +244,7 @@ def test_requests_wait_for_the_first_worker_in_their_order(broker):
         assert body == [number]
         worker.reply(address, number)
         assert client.hear() == [b"echo", number]
-    assert broker.logged("no waiting healthy workers")
+    broker.wait_logged("no waiting healthy workers")
 
 
 @WORKERS
@@ -319,7 +319,7 @@ def test_request_from_a_worker_is_wrong(broker):
 def test_only_the_broker_has_internal_services(broker):
     worker = StandardWorker(broker, b"mmi.service")
     assert worker.hear() == [DISCONNECT]
-    assert broker.logged("only the broker has services in mmi.")
+    broker.wait_logged("only the broker has services in mmi.")
 
 
 # ---- MMI (RFC 8) ----
@@ -540,7 +540,7 @@ def test_retries_are_bounded():
             worker.hear_request()
             worker.say(DISCONNECT)
         broker.wait_service(failed=1, waiting=0, dispatched=0)
-        assert broker.logged("2 workers have gone while they had it")
+        broker.wait_logged("2 workers have gone while they had it")
 
 
 def test_requests_expire():
@@ -569,7 +569,7 @@ def test_waiting_requests_are_bounded():
         for number in b"1", b"2", b"3":
             client.ask(number)
         broker.wait_service(waiting=2, refused=1)
-        assert broker.logged("The queue of service echo is full (2 requests")
+        broker.wait_logged("The queue of service echo is full (2 requests")
         worker = StandardWorker(broker)
         for number in b"1", b"2":
             address, body = worker.hear_request()
@@ -586,6 +586,23 @@ def test_waiting_bytes_are_bounded():
         broker.wait_service(waiting=1, refused=1, waiting_bytes=800)
 
 
+def test_all_requests_together_are_bounded():
+    """Also those that workers have; an answer makes room."""
+    with serving(max_waiting_bytes=1000, max_open_bytes=3500) as broker:
+        worker, client = DialectWorker(broker), DialectClient(broker)
+        for number in b"1", b"2", b"3":
+            client.ask(number * 1000, logging_id=number)
+        broker.wait_service(dispatched=2, refused=1)
+        assert 2000 < broker.actor.counters["open_bytes"] < 3500
+        for _ in range(2):
+            address, (logging_id, _) = worker.hear_request()
+            worker.reply(address, logging_id, b"")
+            client.hear_reply()
+        assert broker.actor.counters["open_bytes"] == 0
+        client.ask(b"4" * 1000, logging_id=b"4")
+        assert worker.hear_request()[1][0] == b"4"
+
+
 def test_services_and_workers_are_bounded():
     with serving(max_services=2, max_workers=1) as broker:
         client = StandardClient(broker)
@@ -595,7 +612,7 @@ def test_services_and_workers_are_bounded():
         StandardWorker(broker, b"1")
         broker.wait_service("1", workers=1)
         assert StandardWorker(broker, b"1").hear() == [DISCONNECT]
-        assert broker.logged("there are too many")
+        broker.wait_logged("there are too many")
 
 
 def test_idle_services_make_room():
@@ -857,6 +874,7 @@ def test_one_broker_cannot_be_several_processes():
         ({"expiry": -1}, ValueError, "expiry"),
         ({"max_retries": -1}, ValueError, "max_retries must be from 0 to 1000"),
         ({"max_waiting": 0}, ValueError, "max_waiting must be from 1"),
+        ({"max_open_bytes": 1000}, ValueError, "max_open_bytes must be at least max_waiting_bytes"),
         ({"worker_concurrency": 0}, ValueError, "worker_concurrency must be from 1"),
         ({"curve_server": True}, ValueError, "curve_server needs curve_secretkey"),
         ({"advertised_host": "x" * 300}, ValueError, "advertised_host must be shorter"),
