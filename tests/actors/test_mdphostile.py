@@ -151,7 +151,7 @@ def test_wrong_keys(start, keys):
         assert isinstance(side.failed()[0].error, errors.ServiceUnavailable)
         assert not broker.heard
         if keys.get("curve_serverkey") != STRANGER:
-            assert side.logged("refuses the connection")
+            wait_until(lambda: side.logged("refuses the connection"))
 
 
 # ---- busy ----
