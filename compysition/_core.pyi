@@ -1837,6 +1837,9 @@ _HTTPRequest = tuple[bytes, bytes, bytes, bytes, bytes, int, bool, list[tuple[by
 def _parse_http(
     data: bytes, cuts: bytes, limits: tuple[int, int, int, int], /
 ) -> tuple[list[_HTTPRequest], int, str | None, bool]: ...
+def _read_mdp(
+    frames: list[bytes], worker: bool, standard: bool, lock_step: bool, /
+) -> tuple[str, bytes | None, bytes | list[bytes] | None]: ...
 def _run_broker(
     steps: list[int | list[bytes]], /
 ) -> tuple[list[list[bytes]], dict[str, Service], dict[str, Worker], dict[str, int]]: ...

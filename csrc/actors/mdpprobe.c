@@ -1,6 +1,8 @@
-/* A private function of the module, for tests of the broker without sockets and clocks. */
+/* Private functions of the module, for tests of the broker, and of what clients and workers read, without sockets and clocks. */
 #include "actors/actors.h"
+#include "actors/mdpbody.h"
 #include "actors/mdpstats.h"
+#include "net/mdpincoming.h"
 
 #include <errno.h>
 
@@ -61,24 +63,33 @@ probe_logs(const CpsMdpBroker *Py_UNUSED(broker), int Py_UNUSED(level))
     return true;
 }
 
-/* Give it a message, a list of bytes. Returns 0, or -1 with an exception set. */
+/* A message of a list of bytes, to be closed in any case. Returns 0, or -1 with an exception set. */
 static int
-probe_receive(Probe *self, PyObject *frames)
+message_of(CpsZmqMessage *message, PyObject *frames)
 {
-    CpsZmqMessage message;
     int status = 0;
 
-    cps_zmq_message_init(&message);
+    cps_zmq_message_init(message);
     for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(frames); i++) {
         char *bytes;
         Py_ssize_t length;
 
         status = PyBytes_AsStringAndSize(PyList_GET_ITEM(frames, i), &bytes, &length);
-        if (status == 0 && cps_zmq_add(&message, bytes, (size_t)length) != 0) {
-            message.too_long = true;
+        if (status == 0 && cps_zmq_add(message, bytes, (size_t)length) != 0) {
+            message->too_long = true;
             break;
         }
     }
+    return status;
+}
+
+/* Give it a message, a list of bytes. Returns 0, or -1 with an exception set. */
+static int
+probe_receive(Probe *self, PyObject *frames)
+{
+    CpsZmqMessage message;
+    int status = message_of(&message, frames);
+
     if (status == 0) {
         cps_mdp_broker_receive(&self->broker, &message);
     }
@@ -167,8 +178,62 @@ run_broker(PyObject *Py_UNUSED(module), PyObject *steps)
     return result;
 }
 
+/* What it means, and what is handed over of it. New, or NULL with an exception set. */
+static PyObject *
+describe(const CpsMdpPeerOptions *options, CpsZmqMessage *message)
+{
+    static const char *const meanings[] = {"invalid", "body", "verified", "heartbeat", "disconnect"};
+    CpsMdpIncoming incoming = cps_mdp_incoming(options, message);
+    CpsMdpDelivery *delivery;
+    PyObject *body, *before;
+
+    if (incoming.meaning != CPS_MDP_BODY) {
+        return Py_BuildValue("sOO", meanings[incoming.meaning], Py_None, Py_None);
+    }
+    delivery = cps_mdp_delivery_new(message, &incoming);
+    if (delivery == NULL) {
+        return PyErr_NoMemory();
+    }
+    before = incoming.address == 0 ? Py_NewRef(Py_None) : cps_mdp_frame_bytes(&delivery->frames[0]);
+    body = cps_mdp_read_body(delivery, incoming.address != 0);
+    cps_mdp_delivery_free(delivery);
+    if (before == NULL || body == NULL) {
+        Py_XDECREF(before);
+        Py_XDECREF(body);
+        return NULL;
+    }
+    return Py_BuildValue("sNN", meanings[incoming.meaning], before, body);
+}
+
+PyDoc_STRVAR(
+    read_mdp_doc,
+    "_read_mdp($module, frames, worker, standard, lock_step, /)\n--\n\n"
+    "What a list of bytes means that comes from a broker; and for a body the frame before it, or None, and it.");
+
+static PyObject *
+read_mdp(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *frames, *result = NULL;
+    int worker, standard, lock_step;
+    CpsMdpPeerOptions options = {0};
+    CpsZmqMessage message;
+
+    if (!PyArg_ParseTuple(args, "O!ppp", &PyList_Type, &frames, &worker, &standard, &lock_step)) {
+        return NULL;
+    }
+    options.worker = worker;
+    options.standard = standard;
+    options.lock_step = lock_step;
+    if (message_of(&message, frames) == 0) {
+        result = describe(&options, &message);
+    }
+    cps_zmq_message_close(&message);
+    return result;
+}
+
 static PyMethodDef probe_functions[] = {
     {"_run_broker", run_broker, METH_O, run_broker_doc},
+    {"_read_mdp", read_mdp, METH_VARARGS, read_mdp_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,6 +1,7 @@
 #include "net/mdplink.h"
 
 #include "net/mdp.h"
+#include "net/mdpincoming.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -125,24 +126,17 @@ link_verify(CpsMdpLink *self)
 
 /* --- receiving ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Hand over the frames from `first` on, and before them frame `address` unless that is 0. */
+/* Hand the body over. */
 static void
-link_deliver(CpsMdpLink *self, CpsZmqMessage *message, size_t address, size_t first)
+link_deliver(CpsMdpLink *self, CpsZmqMessage *message, const CpsMdpIncoming *incoming)
 {
-    size_t count = message->count - first + (address != 0);
-    CpsMdpDelivery *delivery = malloc(sizeof(*delivery) + count * sizeof(zmq_msg_t));
+    CpsMdpDelivery *delivery = cps_mdp_delivery_new(message, incoming);
 
     if (delivery == NULL) {
         cps_mdp_note(self->peer, LOG_ERROR, "Out of memory: a message from broker %s is lost", self->name);
         return;
     }
-    *delivery = (CpsMdpDelivery){.session = self->session, .count = count};
-    for (size_t i = 0; i < count; i++) {
-        size_t from = address != 0 ? (i == 0 ? address : first + i - 1) : first + i;
-
-        (void)zmq_msg_init(&delivery->frames[i]);
-        (void)zmq_msg_move(&delivery->frames[i], &message->frames[from]);
-    }
+    delivery->session = self->session;
     cps_list_append(&self->peer->received, &delivery->link);
     self->peer->received_count++;
     self->peer->on_change(self->peer);
@@ -190,57 +184,31 @@ link_take_disconnect(CpsMdpLink *self, CpsZmqMessage *message)
     return true;
 }
 
-/* Returns whether it was understood; *ended: the link, or its socket, is no more. */
-static bool
-link_take_as_worker(CpsMdpLink *self, CpsZmqMessage *message, bool *ended)
-{
-    if (CPS_MDP_IS(message, 2, CPS_MDP_REQUEST) && message->count >= 6 && cps_zmq_frame_is(message, 4, "", 0)) {
-        link_deliver(self, message, 3, 5);
-        return true;
-    }
-    if (CPS_MDP_IS(message, 2, CPS_MDP_DISCONNECT)) {
-        *ended = !link_take_disconnect(self, message);
-        return true;
-    }
-    return CPS_MDP_IS(message, 2, CPS_MDP_HEARTBEAT);
-}
-
-static bool
-link_take_as_client(CpsMdpLink *self, CpsZmqMessage *message)
-{
-    const CpsMdpPeerOptions *options = &self->peer->options;
-    size_t body = options->standard ? 3 : 4;
-
-    if (message->count <= body ||
-        (!options->standard && (!CPS_MDP_IS(message, 2, CPS_MDP_REPLY) || !cps_zmq_frame_is(message, 3, "", 0)))) {
-        return false;
-    }
-    link_deliver(self, message, options->lock_step ? 2 : 0, body);
-    return true;
-}
-
 /* Returns false: the link, or its socket, is no more. */
 static bool
 link_take(CpsMdpLink *self, CpsZmqMessage *message)
 {
-    const CpsMdpPeerOptions *options = &self->peer->options;
-    bool ended = false, understood = false;
+    CpsMdpIncoming incoming = cps_mdp_incoming(&self->peer->options, message);
 
-    if (message->count >= 3 && !message->too_long && cps_zmq_frame_is(message, 0, "", 0) &&
-        cps_zmq_frame_is(message, 1, link_header(self), CPS_MDP_HEADER_SIZE)) {
-        self->liveness = LIVENESS;
-        self->delay_ms = link_first_delay(self);
-        if (!options->standard && message->count == 4 && CPS_MDP_IS(message, 2, CPS_MDP_VERIFIED)) {
-            link_take_verified(self, message);
-            return true;
-        }
-        understood = options->worker ? link_take_as_worker(self, message, &ended) : link_take_as_client(self, message);
-    }
-    if (!understood) {
+    if (incoming.meaning == CPS_MDP_INVALID) {
         cps_mdp_note(self->peer, LOG_ERROR, "Received invalid message from broker %s (%zu frames)", self->name,
                      message->count);
+        return true;
     }
-    return !ended;
+    self->liveness = LIVENESS;
+    self->delay_ms = link_first_delay(self);
+    switch (incoming.meaning) {
+    case CPS_MDP_BODY:
+        link_deliver(self, message, &incoming);
+        return true;
+    case CPS_MDP_NAMES_ITSELF:
+        link_take_verified(self, message);
+        return true;
+    case CPS_MDP_DISCONNECTS:
+        return link_take_disconnect(self, message);
+    default:
+        return true;
+    }
 }
 
 static void
