@@ -151,14 +151,16 @@ send_begin(CpsActor *self, PyObject *event, bool from_c)
     CpsDelivery *delivery = worker == NULL ? NULL : cps_worker_delivery(worker);
     bool in_consume = delivery != NULL && delivery->active;
 
-    if (!in_consume && !from_c && self->rt != NULL && cps_source_pause(self->state) < 0) {
-        return -1;
-    }
     if (sent->lineage == NULL) {
         sent->lineage = cps_lineage_new(self->ledger);
         if (sent->lineage == NULL) {
             return -1;
         }
+    }
+    if (!in_consume && !from_c && self->rt != NULL && cps_source_pause(self->state) < 0) {
+        cps_lineage_deliver(sent->lineage); /* a stop has broken it off: the event is in its report */
+        cps_lineage_end(sent->lineage, CPS_FATE_REPORTED);
+        return -1;
     }
     self->counters.out++;
     if (!in_consume) {
