@@ -3,10 +3,12 @@
 import pytest
 
 from compysition import Actor, Event, errors, wire
-from compysition.actors import MDPClient, MDPWorker
+from compysition.actors import MDPBroker, MDPClient, MDPWorker
 from compysition.event import JSONEvent, JSONHttpEvent
 from tests.actors.mdpsides import Echo, Fails, client, dealer, worker
+from tests.flows import quiet_director
 from tests.majordomo import C, W, brokering
+from tests.servers import running
 from tests.waiting import wait_until
 
 PLAIN = {"standard": True, "body": "data"}
@@ -276,6 +278,25 @@ def test_a_broker_without_heartbeats():
             signed_on = ready(broker)
             assert len(set(signed_on)) == len(signed_on) >= 2
             wait_until(lambda: side.worker.broker_manager[broker.endpoint]["verified"])
+
+
+# ---- through a broker of ours ----
+
+
+@pytest.mark.parametrize("options", [{}, {"body": "data"}, PLAIN], ids=repr)
+def test_mdpbroker(options):
+    """It serves both dialects at once; and tells a client which services there are (RFC 8)."""
+    director = quiet_director()
+    broker = director.register_actor(
+        MDPBroker, "broker", 0, host="127.0.0.1", registration_service_endpoint=""
+    )
+    with running(director):
+        brokers = [f"tcp://127.0.0.1:{broker.port}"]
+        with client(brokers=brokers, **PLAIN) as side, worker(brokers=brokers, **options):
+            side.ask("x", [b"y", b"z"])
+            assert sorted(side.answered(2), key=repr) == [[b"y", b"z"], b"x"]
+            side.ask("echo", service="mmi.service")
+            assert side.answered(3)[2] == b"200"
 
 
 # ---- arguments ----
