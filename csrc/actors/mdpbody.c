@@ -2,7 +2,64 @@
 
 #include "event/event.h"
 
-enum { MOST_FRAMES = CPS_ZMQ_FRAMES - 6 }; /* what comes before a body has up to six */
+enum {
+    MOST_FRAMES = CPS_ZMQ_FRAMES - 6, /* what comes before a body has up to six */
+    LONG_BYTES = 64 * 1024,           /* from there on ZeroMQ gets our memory instead of a copy */
+};
+
+/* --- going out --------------------------------------------------------------------------------------------------------------------------- */
+
+static void
+free_bytes(void *bytes, void *Py_UNUSED(hint))
+{
+    free(bytes);
+}
+
+/* Make a frame of what is in the buffer. Returns 0, or -1 with MemoryError set. */
+static int
+frame_of_buffer(zmq_msg_t *frame, CpsBuffer *buffer)
+{
+    int status;
+
+    if (buffer->length >= LONG_BYTES) {
+        status = zmq_msg_init_data(frame, buffer->bytes, buffer->length, free_bytes, NULL);
+        if (status == 0) {
+            *buffer = (CpsBuffer){0};
+        }
+    }
+    else {
+        status = zmq_msg_init_size(frame, buffer->length);
+        if (status == 0) {
+            memcpy(zmq_msg_data(frame), buffer->bytes, buffer->length);
+        }
+    }
+    if (status < 0) {
+        (void)zmq_msg_init(frame);
+        PyErr_NoMemory();
+    }
+    return status;
+}
+
+int
+cps_mdp_body_of_event(CpsMdpActor *self, PyObject *event, CpsMdpBody *body)
+{
+    CpsBuffer buffer = self->scratch; /* ours alone, as another event may be written while this one is */
+    int status;
+
+    self->scratch = (CpsBuffer){0};
+    buffer.length = 0;
+    status = cps_wire_dump(self->base.state, &self->wire, event, &buffer);
+    if (status == 0) {
+        status = frame_of_buffer(&body->event, &buffer);
+    }
+    if (self->scratch.bytes == NULL) {
+        self->scratch = buffer;
+    }
+    else {
+        cps_buffer_free(&buffer);
+    }
+    return status;
+}
 
 /* Returns 1 when it is bytes, or a list of them that can be sent; 0 when not; -1 with ValueError set. */
 static int
@@ -26,8 +83,8 @@ is_body(PyObject *data)
     return 1;
 }
 
-PyObject *
-cps_mdp_text_body(PyObject *text)
+int
+cps_mdp_body_of_text(PyObject *text, CpsMdpBody *body)
 {
     if (text != NULL && PyUnicode_Check(text)) {
         Py_SETREF(text, PyUnicode_AsUTF8String(text));
@@ -36,23 +93,23 @@ cps_mdp_text_body(PyObject *text)
         PyErr_Format(PyExc_TypeError, "data_string() must return a str, not %.100s", Py_TYPE(text)->tp_name);
         Py_CLEAR(text);
     }
-    return text;
+    body->data = text;
+    return text == NULL ? -1 : 0;
 }
 
-PyObject *
-cps_mdp_body(CpsState *state, PyObject *event)
+int
+cps_mdp_body_of_data(CpsState *state, PyObject *event, CpsMdpBody *body)
 {
     PyObject *data = PyObject_GetAttr(event, state->names.data);
     int found = data == NULL ? -1 : is_body(data);
 
     if (found == 1) {
-        if (PyList_Check(data)) {
-            Py_SETREF(data, PyList_GetSlice(data, 0, PyList_GET_SIZE(data))); /* others may change theirs */
-        }
-        return data;
+        /* Others may change their list. */
+        body->data = PyList_Check(data) ? PyList_GetSlice(data, 0, PyList_GET_SIZE(data)) : Py_NewRef(data);
+        found = body->data == NULL ? -1 : 1;
     }
     Py_XDECREF(data);
-    return found < 0 ? NULL : cps_mdp_text_body(cps_event_data_string(state, event));
+    return found == 0 ? cps_mdp_body_of_text(cps_event_data_string(state, event), body) : found < 0 ? -1 : 0;
 }
 
 static int
@@ -61,19 +118,35 @@ add_bytes(CpsZmqMessage *message, PyObject *bytes)
     return cps_zmq_add(message, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
 }
 
+/* Returns 0, or an errno. */
+static int
+add_event(CpsZmqMessage *message, zmq_msg_t *event)
+{
+    zmq_msg_t frame;
+
+    (void)zmq_msg_init(&frame);
+    (void)zmq_msg_copy(&frame, event); /* shares what is long */
+    return cps_zmq_move(message, &frame);
+}
+
 int
-cps_mdp_add_body(CpsZmqMessage *message, PyObject *body)
+cps_mdp_body_add(CpsMdpBody *body, CpsZmqMessage *message)
 {
     int code = 0;
 
-    if (PyBytes_Check(body)) {
-        return add_bytes(message, body);
+    if (body->data == NULL) {
+        return add_event(message, &body->event);
     }
-    for (Py_ssize_t i = 0; code == 0 && i < PyList_GET_SIZE(body); i++) {
-        code = add_bytes(message, PyList_GET_ITEM(body, i));
+    if (PyBytes_Check(body->data)) {
+        return add_bytes(message, body->data);
+    }
+    for (Py_ssize_t i = 0; code == 0 && i < PyList_GET_SIZE(body->data); i++) {
+        code = add_bytes(message, PyList_GET_ITEM(body->data, i));
     }
     return code;
 }
+
+/* --- coming in --------------------------------------------------------------------------------------------------------------------------- */
 
 PyObject *
 cps_mdp_frame_bytes(zmq_msg_t *frame)

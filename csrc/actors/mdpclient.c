@@ -43,8 +43,7 @@ typedef struct MdpRequest {
     void (*over)(struct MdpRequest *self); /* it was taken off all lists, and has an outcome */
     CpsBuffer head;                        /* name of the service, NUL, the logging id */
     size_t service_length;                 /* without the NUL */
-    zmq_msg_t event;
-    PyObject *body;   /* owned: in lock-step, instead of the event */
+    CpsMdpBody body;
     bool on_its_way;  /* in lock-step: its connection waits */
     uint64_t session; /* of the broker that has it */
     uint64_t deadline_ns;
@@ -99,49 +98,26 @@ request_name_service(MdpRequest *self, PyObject *event)
     return status;
 }
 
-/* Returns 0, or -1 with an exception set. */
-static int
-request_write_event(MdpRequest *self, PyObject *event)
-{
-    CpsMdpActor *base = &self->client->base;
-
-    base->scratch.length = 0;
-    if (cps_wire_dump(base->base.state, &base->wire, event, &base->scratch) < 0) {
-        return -1;
-    }
-    if (zmq_msg_init_size(&self->event, base->scratch.length) < 0) {
-        (void)zmq_msg_init(&self->event);
-        PyErr_NoMemory();
-        return -1;
-    }
-    memcpy(zmq_msg_data(&self->event), base->scratch.bytes, base->scratch.length);
-    return 0;
-}
-
 /* Write what will be sent. Returns 0, or -1 with an exception set; request_free follows in any case. */
 static int
 request_fill(MdpRequest *self, CpsMdpClient *client, PyObject *event)
 {
     self->client = client;
     cps_list_init(&self->followers);
-    (void)zmq_msg_init(&self->event);
+    cps_mdp_body_init(&self->body);
     if (cps_mdp_event_key(event, self->node.id) < 0 || request_name_service(self, event) < 0 ||
         head_append(self, cps_event_meta_id((CpsEvent *)event)) < 0) {
         return -1;
     }
-    if (client->base.plain) {
-        self->body = cps_mdp_body(client->base.base.state, event);
-        return self->body == NULL ? -1 : 0;
-    }
-    return request_write_event(self, event);
+    return client->base.plain ? cps_mdp_body_of_data(client->base.base.state, event, &self->body)
+                              : cps_mdp_body_of_event(&client->base, event, &self->body);
 }
 
 static void
 request_free(MdpRequest *self)
 {
-    Py_CLEAR(self->body);
+    cps_mdp_body_free(&self->body);
     cps_buffer_free(&self->head);
-    (void)zmq_msg_close(&self->event);
     Py_CLEAR(self->reply);
 }
 
@@ -273,7 +249,6 @@ static int
 request_write(MdpRequest *self, CpsZmqMessage *message)
 {
     bool standard = self->client->base.standard;
-    zmq_msg_t event;
     int code = cps_zmq_add(message, "", 0);
 
     code = code != 0 ? code : cps_zmq_add(message, CPS_MDP_CLIENT, CPS_MDP_HEADER_SIZE);
@@ -285,15 +260,7 @@ request_write(MdpRequest *self, CpsZmqMessage *message)
         code = cps_zmq_add(message, self->head.bytes + self->service_length + 1,
                            self->head.length - self->service_length - 1);
     }
-    if (code == 0 && self->body != NULL) {
-        return cps_mdp_add_body(message, self->body);
-    }
-    if (code == 0) {
-        (void)zmq_msg_init(&event);
-        (void)zmq_msg_copy(&event, &self->event); /* shares what is long */
-        code = cps_zmq_move(message, &event);
-    }
-    return code;
+    return code != 0 ? code : cps_mdp_body_add(&self->body, message);
 }
 
 /* Returns 0; EAGAIN: the broker takes nothing for now; or another errno. */

@@ -37,8 +37,8 @@ typedef struct {
     PyTypeObject *event_class; /* owned */
     PyObject *own_id;          /* owned: an id that a script has made up; or NULL */
     PyObject *error;           /* owned, or NULL: the last event of its lineage that took the error path */
-    PyObject *reply;           /* owned: bytes, or a list of them; NULL: none yet */
-    uint64_t session;          /* of the broker that it came from */
+    CpsMdpBody reply;
+    uint64_t session; /* of the broker that it came from */
     uint64_t deadline_ns;
     zmq_msg_t client, logging_id; /* what comes before the body of the reply, too */
     bool has_logging_id;
@@ -61,7 +61,7 @@ request_free(WorkerRequest *self)
     Py_XDECREF((PyObject *)self->event_class);
     Py_XDECREF(self->own_id);
     Py_XDECREF(self->error);
-    Py_XDECREF(self->reply);
+    cps_mdp_body_free(&self->reply);
     PyMem_Free(self);
 }
 
@@ -184,6 +184,7 @@ request_new(CpsMdpWorker *worker, CpsMdpDelivery *delivery)
     cps_list_init(&self->followers);
     (void)zmq_msg_init(&self->client);
     (void)zmq_msg_init(&self->logging_id);
+    cps_mdp_body_init(&self->reply);
     self->session = delivery->session;
     self->deadline_ns = uv_hrtime() + (uint64_t)(worker->timeout * 1e9);
     self->event_class = (PyTypeObject *)Py_NewRef((PyObject *)base->base.state->types.Event);
@@ -239,23 +240,15 @@ worker_hand_on(CpsMdpWorker *self, WorkerRequest *request)
 
 /* --- replies --------------------------------------------------------------------------------------------------------------------------------- */
 
-/* The body of the reply. New, or NULL with an exception set. */
-static PyObject *
-reply_body(WorkerRequest *self, PyObject *event)
+/* The event as the body (empty before) of the reply to a client. Returns 0, or -1 with an exception set. */
+static int
+reply_body(CpsMdpWorker *self, bool plain, PyObject *event, CpsMdpBody *body)
 {
-    CpsMdpActor *base = &self->worker->base;
-
-    if (self->plain && ((CpsEvent *)event)->error != NULL) {
-        return cps_mdp_text_body(PyObject_Str(((CpsEvent *)event)->error));
+    if (plain && ((CpsEvent *)event)->error != NULL) {
+        return cps_mdp_body_of_text(PyObject_Str(((CpsEvent *)event)->error), body);
     }
-    if (self->plain) {
-        return cps_mdp_body(base->base.state, event);
-    }
-    base->scratch.length = 0;
-    if (cps_wire_dump(base->base.state, &base->wire, event, &base->scratch) < 0) {
-        return NULL;
-    }
-    return PyBytes_FromStringAndSize(base->scratch.bytes, (Py_ssize_t)base->scratch.length);
+    return plain ? cps_mdp_body_of_data(self->base.base.state, event, body)
+                 : cps_mdp_body_of_event(&self->base, event, body);
 }
 
 static int
@@ -277,7 +270,7 @@ reply_write(WorkerRequest *self, CpsZmqMessage *message)
     if (code == 0 && self->has_logging_id) {
         code = add_frame(message, &self->logging_id);
     }
-    return code != 0 ? code : cps_mdp_add_body(message, self->reply);
+    return code != 0 ? code : cps_mdp_body_add(&self->reply, message);
 }
 
 /* Send it through the broker that the request came from, or another one when that is lost: in MDP 0.1 no other broker would know the client.
@@ -323,14 +316,13 @@ reply_try(WorkerRequest *self)
     return true;
 }
 
-/* Answer it. Takes the body. */
+/* Answer it: it has its reply. */
 static void
-request_answer(WorkerRequest *self, PyObject *body)
+request_answer(WorkerRequest *self)
 {
     CpsMdpWorker *worker = self->worker;
 
     request_unwatch(self);
-    self->reply = body;
     if (!cps_list_empty(&worker->replies) || !reply_try(self)) {
         cps_list_append(&worker->replies, &self->order);
     }
@@ -355,70 +347,68 @@ error_event(WorkerRequest *self, PyObject *error)
     return op;
 }
 
-/* What the client gets when the flow has given no answer: the event that failed, or an error alone. New, or NULL with an exception set. */
-static PyObject *
-body_of_end(WorkerRequest *self, CpsErrorKind kind, const char *text)
+/* The error as the reply. Returns 0, or -1 with an exception set. */
+static int
+reply_with_error(WorkerRequest *self, PyObject *error)
 {
-    CpsState *state = self->worker->base.base.state;
-    PyObject *failed = self->error; /* borrowed */
-    PyObject *error, *event, *body;
+    PyObject *event = error == NULL ? NULL : error_event(self, error);
+    int status = event == NULL ? -1 : reply_body(self->worker, self->plain, event, &self->reply);
 
-    if (failed != NULL && ((CpsEvent *)failed)->error != NULL) {
-        body = reply_body(self, failed);
-        if (body != NULL) {
-            return body;
-        }
-        PyErr_Clear(); /* there is something in it that cannot be sent */
-        error = Py_NewRef(((CpsEvent *)failed)->error);
-    }
-    else {
-        error = PyObject_CallFunction(state->errors[kind], "s", text);
-    }
-    event = error == NULL ? NULL : error_event(self, error);
-    body = event == NULL ? NULL : reply_body(self, event);
-    Py_XDECREF(error);
     Py_XDECREF(event);
-    return body;
+    return status;
 }
 
-/* Nobody has answered it: do that. */
+/* What the client gets when the flow has given no answer: the event that failed, or an error alone. Returns 0, or -1 with an exception set. */
+static int
+reply_with_end(WorkerRequest *self, CpsErrorKind kind, const char *text)
+{
+    PyObject *failed = self->error; /* borrowed */
+    PyObject *error = failed == NULL ? NULL : Py_XNewRef(((CpsEvent *)failed)->error);
+    int status;
+
+    if (error != NULL && reply_body(self->worker, self->plain, failed, &self->reply) == 0) {
+        Py_DECREF(error);
+        return 0;
+    }
+    PyErr_Clear(); /* there is something in it that cannot be sent */
+    if (error == NULL) {
+        error = PyObject_CallFunction(self->worker->base.base.state->errors[kind], "s", text);
+    }
+    status = reply_with_error(self, error);
+    Py_XDECREF(error);
+    return status;
+}
+
+static void
+request_end(WorkerRequest *self, int status)
+{
+    if (status == 0) {
+        request_answer(self);
+        return;
+    }
+    cps_mdp_actor_log_error(&self->worker->base, NULL, "A request could not be answered");
+    request_free(self);
+}
+
+/* Nobody has answered it: do that. First it is nobody else's, as writing the reply may take a while. */
 static void
 request_give_up(WorkerRequest *self, CpsErrorKind kind, const char *text)
 {
-    CpsMdpWorker *worker = self->worker;
-    PyObject *body = body_of_end(self, kind, text);
-
-    worker_hand_on(worker, self);
-    if (body == NULL) {
-        cps_mdp_actor_log_error(&worker->base, NULL, "A request could not be answered");
-        request_unwatch(self);
-        request_free(self);
-        return;
-    }
-    request_answer(self, body);
+    worker_hand_on(self->worker, self);
+    request_unwatch(self);
+    request_end(self, reply_with_end(self, kind, text));
 }
 
 /* It cannot be read, as the exception that is set says: that is the answer. Whoever speaks MDP 0.1 gets no other request before that. */
 static void
 request_refuse(WorkerRequest *self)
 {
-    CpsMdpActor *base = &self->worker->base;
-    PyObject *error = PyErr_GetRaisedException(), *event = NULL, *body;
+    PyObject *error = PyErr_GetRaisedException();
 
     PyErr_SetRaisedException(Py_NewRef(error));
-    cps_mdp_actor_log_error(base, NULL, "Received an invalid request");
-    if (cps_event_id_new(self->node.id) == 0) {
-        event = error_event(self, error);
-    }
-    body = event == NULL ? NULL : reply_body(self, event);
+    cps_mdp_actor_log_error(&self->worker->base, NULL, "Received an invalid request");
+    request_end(self, cps_event_id_new(self->node.id) < 0 ? -1 : reply_with_error(self, error));
     Py_DECREF(error);
-    Py_XDECREF(event);
-    if (body == NULL) {
-        cps_mdp_actor_log_error(base, NULL, "A request could not be answered");
-        request_free(self);
-        return;
-    }
-    request_answer(self, body);
 }
 
 static bool
@@ -471,27 +461,31 @@ worker_consume(CpsActor *actor, CpsInbox *Py_UNUSED(inbox), PyObject *event)
     CpsMdpWorker *self = (CpsMdpWorker *)actor;
     uint8_t key[CPS_ID_BYTES];
     WorkerRequest *request;
-    PyObject *body;
+    CpsMdpBody body;
 
     if (cps_mdp_event_key(event, key) < 0) {
         return -1;
     }
     request = (WorkerRequest *)cps_idmap_find(&self->requests, key);
-    if (request == NULL) {
+    cps_mdp_body_init(&body);
+    if (request != NULL && reply_body(self, request->plain, event, &body) < 0) {
+        cps_mdp_body_free(&body);
+        return -1; /* takes the error path, and so the request's lineage ends with it */
+    }
+    if (request == NULL ||
+        cps_idmap_find(&self->requests, key) != &request->node) { /* or it ended while that was written */
+        cps_mdp_body_free(&body);
         cps_log(actor->logger, CPS_LOG_ERROR, event,
                 "Received event response but was unable to find client return address for id %S",
                 cps_event_id((CpsEvent *)event));
         return 0;
     }
-    body = reply_body(request, event);
-    if (body == NULL) {
-        return -1; /* takes the error path, and so the request's lineage ends with it */
-    }
     if (request->lineage != NULL) {
         cps_lineage_note(request->lineage, CPS_FATE_ANSWERED);
     }
+    cps_mdp_body_move(&request->reply, &body);
     worker_hand_on(self, request);
-    request_answer(request, body);
+    request_answer(request);
     return 0;
 }
 

@@ -66,6 +66,14 @@ def test_the_reply_keeps_what_the_event_is():
         assert (reply.event_id, reply.meta_id, reply.extra) == (event.event_id, "m", "x")
 
 
+def test_long_events():
+    """Their bytes are handed over to ZeroMQ."""
+    with brokering() as broker, both(broker) as side:
+        sizes = [2**15, 2**16, 10, 2**20, 10]
+        side.ask(*("x" * size for size in sizes))
+        assert sorted(map(len, side.answered(5))) == sorted(sizes)
+
+
 def test_events_with_one_id_are_asked_one_after_the_other():
     with brokering() as broker, both(broker) as side:
         event = Event(service="echo", data=1)

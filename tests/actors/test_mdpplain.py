@@ -2,8 +2,9 @@
 
 import pytest
 
+import compysition
 from compysition import Actor, Event, errors, wire
-from compysition.actors import MDPBroker, MDPClient, MDPWorker
+from compysition.actors import Data, MDPBroker, MDPClient, MDPWorker
 from compysition.event import JSONEvent, JSONHttpEvent
 from tests.actors.mdpsides import Echo, Fails, client, dealer, worker
 from tests.flows import quiet_director
@@ -243,6 +244,33 @@ def test_whatever_comes_is_data(flow):
     ):
         peer.send_multipart([b"", C, b"echo", body])
         assert peer.recv_multipart()[3] == (body if flow is Echo else b"['not you']")
+
+
+class Waits(Event):
+    """Takes its time to say what its data is."""
+
+    def data_string(self):
+        compysition.sleep(0.15)
+        return "late"
+
+
+def test_a_request_that_ends_while_its_reply_is_written():
+    """It is answered once."""
+    with (
+        brokering() as broker,
+        worker(
+            flow=Data("flow", data=5),
+            brokers=[broker.endpoint],
+            event_class=Waits,
+            request_timeout=0.05,
+            **PLAIN,
+        ) as side,
+        dealer(broker) as peer,
+    ):
+        peer.send_multipart([b"", C, b"echo", b"x"])
+        assert b"no answer in time" in peer.recv_multipart()[3]
+        wait_until(lambda: side.logged("unable to find client return address"))
+        assert not peer.poll(0)
 
 
 # ---- the life of a worker ----
