@@ -227,7 +227,12 @@ class OwnNetwork:
             env={**os.environ, "PYTHONPATH": path},
         )
         self.processes.append(process)
+        wait_until(lambda: self.network_of(self.processes[0].pid) != self.network_of("self"))
         return process
+
+    @staticmethod
+    def network_of(process):
+        return os.readlink(f"/proc/{process}/ns/net")
 
     @property
     def enter(self):
