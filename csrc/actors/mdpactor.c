@@ -459,16 +459,7 @@ static int
 mdp_configure(CpsMdpActor *self, PyObject *const *values)
 {
     const CpsWireArgs wire = {values[WIRE], values[WIRE + 1], values[WIRE + 2]};
-    const CpsZmqSecurityArgs security = {
-        .curve_secretkey = values[SECURITY],
-        .curve_publickey = values[SECURITY + 1],
-        .curve_serverkey = values[SECURITY + 2],
-        .curve_server = values[SECURITY + 3],
-        .curve_clients = values[SECURITY + 4],
-        .plain_username = values[SECURITY + 5],
-        .plain_password = values[SECURITY + 6],
-        .plain_users = values[SECURITY + 7],
-    };
+    const CpsZmqSecurityArgs security = cps_zmq_security_args(values + SECURITY);
 
     self->high_water_mark = DEFAULT_HIGH_WATER_MARK;
     self->connections = 1;

@@ -52,7 +52,7 @@ struct CpsMdpActor {
     "context", "manager_subscriber_scope", "registration_service_host", "registration_service_port",               \
         "registration_publisher_host", "registration_publisher_port", "heartbeat_interval", "brokers", "standard", \
         "high_water_mark", "body", "event_class", CPS_WIRE_ARGUMENTS, CPS_ZMQ_SECURITY_ARGUMENTS
-enum { CPS_MDP_ARGUMENT_COUNT = 12 + 3 + 8 };
+enum { CPS_MDP_ARGUMENT_COUNT = 12 + 3 + CPS_ZMQ_SECURITY_COUNT };
 
 /* Most of a tp_init. `names` are those of the kind, `required` of which are obligatory, and CPS_MDP_ARGUMENTS; values (borrowed from args and
  * kwargs) are NULL when not given. Returns 0, or -1 with an exception set. */

@@ -28,36 +28,27 @@ frame_of_buffer(zmq_msg_t *frame, CpsBuffer *buffer)
         }
     }
     else {
-        status = zmq_msg_init_size(frame, buffer->length);
-        if (status == 0) {
-            memcpy(zmq_msg_data(frame), buffer->bytes, buffer->length);
-        }
+        status = cps_zmq_frame(frame, buffer->bytes, buffer->length);
     }
-    if (status < 0) {
+    if (status != 0) {
         (void)zmq_msg_init(frame);
         PyErr_NoMemory();
     }
-    return status;
+    return status == 0 ? 0 : -1;
 }
 
 int
 cps_mdp_body_of_event(CpsMdpActor *self, PyObject *event, CpsMdpBody *body)
 {
-    CpsBuffer buffer = self->scratch; /* ours alone, as another event may be written while this one is */
+    CpsBuffer buffer = {0}; /* ours alone, as another event may be written while this one is */
     int status;
 
-    self->scratch = (CpsBuffer){0};
-    buffer.length = 0;
+    cps_buffer_move(&buffer, &self->scratch);
     status = cps_wire_dump(self->base.state, &self->wire, event, &buffer);
     if (status == 0) {
         status = frame_of_buffer(&body->event, &buffer);
     }
-    if (self->scratch.bytes == NULL) {
-        self->scratch = buffer;
-    }
-    else {
-        cps_buffer_free(&buffer);
-    }
+    cps_buffer_recycle(&self->scratch, &buffer);
     return status;
 }
 
@@ -118,24 +109,13 @@ add_bytes(CpsZmqMessage *message, PyObject *bytes)
     return cps_zmq_add(message, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
 }
 
-/* Returns 0, or an errno. */
-static int
-add_event(CpsZmqMessage *message, zmq_msg_t *event)
-{
-    zmq_msg_t frame;
-
-    (void)zmq_msg_init(&frame);
-    (void)zmq_msg_copy(&frame, event); /* shares what is long */
-    return cps_zmq_move(message, &frame);
-}
-
 int
 cps_mdp_body_add(CpsMdpBody *body, CpsZmqMessage *message)
 {
     int code = 0;
 
     if (body->data == NULL) {
-        return add_event(message, &body->event);
+        return cps_zmq_share(message, &body->event);
     }
     if (PyBytes_Check(body->data)) {
         return add_bytes(message, body->data);

@@ -45,7 +45,7 @@ broker_find_where(CpsMdpBrokerActor *self, CpsMdpRouter *router)
 {
     const char *endpoint = PyUnicode_AsUTF8(self->service_endpoint);
     const char *host = PyUnicode_AsUTF8(self->advertised_host);
-    char address[CPS_MDP_WHERE_SIZE] = "";
+    char address[CPS_MDP_NAME_SIZE] = "";
     int length;
 
     if (endpoint == NULL || host == NULL) {
@@ -246,7 +246,7 @@ broker_init(PyObject *op, PyObject *args, PyObject *kwargs)
                              values) < 0) {
         return -1;
     }
-    security = cps_mdp_serving_security(values, Py_ARRAY_LENGTH(names));
+    security = cps_zmq_security_args(values + OWN_PARAMETERS + CPS_MDP_SERVING_SECURITY);
     advertised = values[ADVERTISED_HOST] == Py_None ? NULL : values[ADVERTISED_HOST];
     self->port = DEFAULT_PORT;
     return cps_zmq_take_port(&self->port, values[PORT], "port", 0) < 0 ||

@@ -33,9 +33,7 @@ probe_send(CpsMdpBroker *broker, CpsZmqMessage *message)
     }
     frames = PyList_New((Py_ssize_t)message->count);
     for (size_t i = 0; frames != NULL && i < message->count; i++) {
-        size_t length;
-        const char *bytes = cps_zmq_bytes(message, i, &length);
-        PyObject *frame = PyBytes_FromStringAndSize(bytes, (Py_ssize_t)length);
+        PyObject *frame = cps_mdp_frame_bytes(&message->frames[i]);
 
         if (frame == NULL) {
             Py_CLEAR(frames);

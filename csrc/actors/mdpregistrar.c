@@ -77,7 +77,7 @@ registrar_init(PyObject *op, PyObject *args, PyObject *kwargs)
                              Py_ARRAY_LENGTH(names), values) < 0) {
         return -1;
     }
-    security = cps_mdp_serving_security(values, Py_ARRAY_LENGTH(names));
+    security = cps_zmq_security_args(shared + CPS_MDP_SERVING_SECURITY);
     self->listen_port = DEFAULT_SERVICE_PORT;
     self->publish_port = DEFAULT_PUBLISHER_PORT;
     return cps_zmq_take_port(&self->listen_port, shared[CPS_MDP_SERVING_SERVICE_PORT], "registration_service_port", 0) <

@@ -119,7 +119,7 @@ open_socket(CpsMdpServingPort *port, int socket, CpsZmqOptions *options, CpsZmqK
 int
 cps_mdp_serving_bind(CpsMdpServing *self, CpsMdpServingPort *port, int socket, CpsZmqOptions *options, int *number)
 {
-    char endpoint[CPS_MDP_WHERE_SIZE + 32], bound[CPS_MDP_WHERE_SIZE + 32];
+    char endpoint[CPS_MDP_NAME_SIZE + 32], bound[CPS_MDP_NAME_SIZE + 32];
     const char *host = PyUnicode_AsUTF8(self->host), *digits;
     int code;
 
@@ -237,23 +237,6 @@ cps_mdp_serving_share(CpsActor *actor)
 }
 
 /* --- arguments ------------------------------------------------------------------------------------------------------------------------------------- */
-
-CpsZmqSecurityArgs
-cps_mdp_serving_security(PyObject *const *values, Py_ssize_t count)
-{
-    PyObject *const *given = values + count - CPS_MDP_SERVING_ARGUMENT_COUNT + CPS_MDP_SERVING_SECURITY;
-
-    return (CpsZmqSecurityArgs){
-        .curve_secretkey = given[0],
-        .curve_publickey = given[1],
-        .curve_serverkey = given[2],
-        .curve_server = given[3],
-        .curve_clients = given[4],
-        .plain_username = given[5],
-        .plain_password = given[6],
-        .plain_users = given[7],
-    };
-}
 
 static int
 serving_configure(CpsMdpServing *self, PyObject *const *given)

@@ -53,7 +53,7 @@ enum {
     CPS_MDP_SERVING_HEARTBEAT,
     CPS_MDP_SERVING_HIGH_WATER_MARK,
     CPS_MDP_SERVING_SECURITY,
-    CPS_MDP_SERVING_ARGUMENT_COUNT = CPS_MDP_SERVING_SECURITY + 8
+    CPS_MDP_SERVING_ARGUMENT_COUNT = CPS_MDP_SERVING_SECURITY + CPS_ZMQ_SECURITY_COUNT
 };
 
 /* What their docstrings say about those. */
@@ -67,9 +67,6 @@ enum {
  * Returns 0, or -1 with an exception set. */
 int cps_mdp_serving_init(CpsMdpServing *self, const CpsMdpServingOps *ops, const char *function, PyObject *args,
                          PyObject *kwargs, const char *const *names, Py_ssize_t count, PyObject **values);
-
-/* The security among the arguments. */
-CpsZmqSecurityArgs cps_mdp_serving_security(PyObject *const *values, Py_ssize_t count);
 
 /* Open socket number `socket` with those options, whose security is that of `keys`, and bind it to that port of the host, or, with an endpoint,
  * connect it. *port is the real one then. Returns 0, or -1 with an exception set. */

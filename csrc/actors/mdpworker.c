@@ -251,12 +251,6 @@ reply_body(CpsMdpWorker *self, bool plain, PyObject *event, CpsMdpBody *body)
                  : cps_mdp_body_of_event(&self->base, event, body);
 }
 
-static int
-add_frame(CpsZmqMessage *message, zmq_msg_t *frame)
-{
-    return cps_zmq_add(message, zmq_msg_data(frame), zmq_msg_size(frame));
-}
-
 /* Returns 0, or an errno. */
 static int
 reply_write(WorkerRequest *self, CpsZmqMessage *message)
@@ -265,10 +259,10 @@ reply_write(WorkerRequest *self, CpsZmqMessage *message)
 
     code = code != 0 ? code : cps_zmq_add(message, CPS_MDP_WORKER, CPS_MDP_HEADER_SIZE);
     code = code != 0 ? code : cps_zmq_add(message, CPS_MDP_REPLY, 1);
-    code = code != 0 ? code : add_frame(message, &self->client);
+    code = code != 0 ? code : cps_zmq_share(message, &self->client);
     code = code != 0 ? code : cps_zmq_add(message, "", 0);
     if (code == 0 && self->has_logging_id) {
-        code = add_frame(message, &self->logging_id);
+        code = cps_zmq_share(message, &self->logging_id);
     }
     return code != 0 ? code : cps_mdp_body_add(&self->reply, message);
 }

@@ -247,6 +247,21 @@ configure_plain(CpsZmqKeys *keys, const CpsZmqSecurityArgs *given)
 
 /* ---- the whole ---- */
 
+CpsZmqSecurityArgs
+cps_zmq_security_args(PyObject *const values[CPS_ZMQ_SECURITY_COUNT])
+{
+    return (CpsZmqSecurityArgs){
+        .curve_secretkey = values[0],
+        .curve_publickey = values[1],
+        .curve_serverkey = values[2],
+        .curve_server = values[3],
+        .curve_clients = values[4],
+        .plain_username = values[5],
+        .plain_password = values[6],
+        .plain_users = values[7],
+    };
+}
+
 int
 cps_zmq_keys_configure(CpsZmqKeys *keys, const CpsZmqSecurityArgs *given)
 {

@@ -41,6 +41,10 @@ typedef struct {
     "that\n"                                                                                                         \
     "may connect, with their passwords.\n"
 
+/* The values of CPS_ZMQ_SECURITY_ARGUMENTS, in their order. */
+enum { CPS_ZMQ_SECURITY_COUNT = 8 };
+CpsZmqSecurityArgs cps_zmq_security_args(PyObject *const values[CPS_ZMQ_SECURITY_COUNT]);
+
 /* Returns 0, or -1 with TypeError or ValueError set. */
 int cps_zmq_keys_configure(CpsZmqKeys *keys, const CpsZmqSecurityArgs *given);
 void cps_zmq_keys_clear(CpsZmqKeys *keys);

@@ -33,6 +33,9 @@ enum { CPS_MDP_HEADER_SIZE = 6 };
 /* What the identity of the socket ends in that a peer of the dialect receives on. */
 #define CPS_MDP_RECEIVER "_receiver"
 
+/* Names of brokers, and where they are, as text with a NUL. */
+enum { CPS_MDP_NAME_SIZE = 256 };
+
 /* The longest frame that is taken where only identities and places of brokers are spoken of; what CURVE makes of them, and its handshake, are
  * longer than they are. */
 enum { CPS_MDP_SHORT_FRAME = 4096 };

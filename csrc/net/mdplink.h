@@ -2,9 +2,8 @@
 #ifndef CPS_NET_MDPLINK_H
 #define CPS_NET_MDPLINK_H
 
+#include "net/mdp.h"
 #include "net/mdppeer.h"
-
-enum { CPS_MDP_NAME_SIZE = 256 };
 
 /* A socket, which libuv holds a little longer than we do. */
 typedef struct CpsMdpSocket {

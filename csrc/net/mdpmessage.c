@@ -34,22 +34,6 @@ cps_mdp_post(CpsMdpBroker *self, CpsZmqMessage *message)
     return code;
 }
 
-/* Share the bytes of a frame. */
-static int
-add_shared(CpsZmqMessage *message, zmq_msg_t *frame)
-{
-    zmq_msg_t copy;
-    int code;
-
-    (void)zmq_msg_init(&copy);
-    if (zmq_msg_copy(&copy, frame) < 0) {
-        return zmq_errno();
-    }
-    code = cps_zmq_move(message, &copy);
-    (void)zmq_msg_close(&copy);
-    return code;
-}
-
 int
 cps_mdp_send_request(CpsMdpBroker *self, CpsMdpWorker *worker, CpsMdpRequest *request)
 {
@@ -57,12 +41,12 @@ cps_mdp_send_request(CpsMdpBroker *self, CpsMdpWorker *worker, CpsMdpRequest *re
     int code = cps_mdp_begin(&message, worker->identity, worker->length, worker->standard, CPS_MDP_WORKER);
 
     code = code != 0 ? code : cps_zmq_add(&message, CPS_MDP_REQUEST, 1);
-    code = code != 0 ? code : add_shared(&message, &request->client);
+    code = code != 0 ? code : cps_zmq_share(&message, &request->client);
     code = code != 0 ? code : cps_zmq_add(&message, "", 0);
     for (size_t i = 0; code == 0 && i < request->count; i++) {
         /* The logging id of a standard client's request was made here, for workers of the dialect. */
         if (i > 0 || !request->standard || !worker->standard) {
-            code = add_shared(&message, &request->body[i]);
+            code = cps_zmq_share(&message, &request->body[i]);
         }
     }
     if (code == 0) {

@@ -73,7 +73,7 @@ greet(CpsMdpRegistry *self, CpsZmqMessage *message)
 static bool
 is_where(const char *text, size_t length)
 {
-    enum { LONGEST = 255, LONGEST_PORT = 5 };
+    enum { LONGEST_PORT = 5 };
     size_t digits = 0;
 
     while (digits < length && isdigit((unsigned char)text[length - 1 - digits])) {
@@ -84,7 +84,7 @@ is_where(const char *text, size_t length)
             return false;
         }
     }
-    return digits > 0 && digits <= LONGEST_PORT && length <= LONGEST &&
+    return digits > 0 && digits <= LONGEST_PORT && length < CPS_MDP_NAME_SIZE &&
            (digits == length || (length > digits + 1 && text[length - 1 - digits] == ':'));
 }
 

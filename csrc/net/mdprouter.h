@@ -6,13 +6,11 @@
 #include "net/mdpbroker.h"
 #include "net/mdpserver.h"
 
-enum { CPS_MDP_WHERE_SIZE = 256 };
-
 typedef struct {
     CpsMdpServer server; /* first */
     CpsMdpBroker broker;
-    char identity[33];              /* 32 hex digits and NUL; set by the owner */
-    char where[CPS_MDP_WHERE_SIZE]; /* what the registration service is told; "": there is none. Set by the owner */
+    char identity[33];             /* 32 hex digits and NUL; set by the owner */
+    char where[CPS_MDP_NAME_SIZE]; /* what the registration service is told; "": there is none. Set by the owner */
     uint64_t register_due;
 } CpsMdpRouter;
 

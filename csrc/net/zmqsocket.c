@@ -292,6 +292,19 @@ cps_zmq_move(CpsZmqMessage *message, zmq_msg_t *frame)
 }
 
 int
+cps_zmq_share(CpsZmqMessage *message, zmq_msg_t *frame)
+{
+    zmq_msg_t shared;
+    int code;
+
+    (void)zmq_msg_init(&shared);
+    (void)zmq_msg_copy(&shared, frame); /* fails for no message that is one */
+    code = cps_zmq_move(message, &shared);
+    (void)zmq_msg_close(&shared);
+    return code;
+}
+
+int
 cps_zmq_send(CpsZmqSocket *self, CpsZmqMessage *message)
 {
     for (size_t i = 0; i < message->count; i++) {

@@ -103,6 +103,9 @@ int cps_zmq_frame(zmq_msg_t *frame, const void *bytes, size_t length);
 int cps_zmq_add(CpsZmqMessage *message, const void *bytes, size_t length);
 int cps_zmq_move(CpsZmqMessage *message, zmq_msg_t *frame);
 
+/* Add a frame that shares the bytes of another one, which stays as it is. Returns 0, or EMSGSIZE as above. */
+int cps_zmq_share(CpsZmqMessage *message, zmq_msg_t *frame);
+
 /* Send all its frames, without waiting; it is empty (and closed) then. Returns 0, EAGAIN when there is no room, or
  * another errno: then it is as it was. */
 int cps_zmq_send(CpsZmqSocket *self, CpsZmqMessage *message);

@@ -77,6 +77,33 @@ class Side:
         return [line.message for line in self.log if text in line.message]
 
 
+class Served:
+    """A running actor that listens, what is logged, and the sockets of peers written by somebody else."""
+
+    def __init__(self, actor, log):
+        self.actor, self.log = actor, log
+        self.context = zmq.Context()
+        self.sockets = []  # pyzmq complains of those that nobody has any more
+
+    def connect(self, kind, port, identity=None, **options):
+        socket = self.context.socket(kind)
+        socket.linger = 0
+        socket.rcvtimeo = 20000
+        for name, value in options.items():
+            setattr(socket, name, value)
+        if identity:
+            socket.identity = identity
+        socket.connect(f"tcp://127.0.0.1:{port}")
+        self.sockets.append(socket)
+        return socket
+
+    def logged(self, text):
+        return [line.message for line in self.log if text in line.message]
+
+    def wait_logged(self, text, count=1):
+        wait_until(lambda: len(self.logged(text)) >= count)
+
+
 @contextlib.contextmanager
 def both(broker, worker=None, stop_timeout=10.0, **options):
     """Run a client and a worker at the broker."""

@@ -14,7 +14,7 @@ from compysition import Actor, Event, Queue
 from compysition.actors import MDPBroker, MDPClient, MDPWorker
 from compysition.actors.zeromq import curve_keypair
 from compysition.errors import SetupError
-from tests.actors.mdpsides import Echo, Events
+from tests.actors.mdpsides import Echo, Events, Served
 from tests.flows import quiet_director
 from tests.hosts import two_hosts
 from tests.mdpnodes import Node
@@ -28,32 +28,15 @@ SILENCE_MS = 150  # how long is listened before it is said that nothing comes
 SLOW = {"heartbeat_interval": 60000}  # no heartbeat is due while a test runs
 
 
-class Broker:
-    """A running MDPBroker, and the sockets of peers."""
+class Broker(Served):
+    """A running MDPBroker."""
 
-    def __init__(self, actor, log):
-        self.actor, self.log = actor, log
-        self.context = zmq.Context()
-        self.sockets = []
-        self.endpoint = f"tcp://127.0.0.1:{actor.port}"
+    @property
+    def endpoint(self):
+        return f"tcp://127.0.0.1:{self.actor.port}"
 
     def socket(self, kind=zmq.DEALER, identity=None, **options):
-        socket = self.context.socket(kind)
-        socket.linger = 0
-        socket.rcvtimeo = 20000
-        for name, value in options.items():
-            setattr(socket, name, value)
-        if identity:
-            socket.identity = identity
-        socket.connect(self.endpoint)
-        self.sockets.append(socket)
-        return socket
-
-    def logged(self, text):
-        return [line.message for line in self.log if text in line.message]
-
-    def wait_logged(self, text):
-        wait_until(lambda: self.logged(text))
+        return self.connect(kind, self.actor.port, identity, **options)
 
     def service(self, name="echo"):
         return self.actor.services[name]

@@ -12,7 +12,7 @@ from compysition import Event, Queue
 from compysition.actors import MDPBroker, MDPBrokerRegistrationService, MDPClient, MDPWorker
 from compysition.actors.zeromq import curve_keypair
 from compysition.errors import SetupError
-from tests.actors.mdpsides import Echo, Events
+from tests.actors.mdpsides import Echo, Events, Served
 from tests.flows import quiet_director
 from tests.servers import running
 from tests.waiting import wait_until
@@ -21,23 +21,8 @@ SCOPE = b"BrokerUpdates"
 ALIVE, GONE = b"\x009", b"\x08"
 
 
-class Service:
-    def __init__(self, actor, log):
-        self.actor, self.log = actor, log
-        self.context = zmq.Context()
-        self.sockets = []
-
-    def connect(self, kind, port, identity=None, **options):
-        socket = self.context.socket(kind)
-        socket.linger = 0
-        socket.rcvtimeo = 20000
-        for name, value in options.items():
-            setattr(socket, name, value)
-        if identity:
-            socket.identity = identity
-        socket.connect(f"tcp://127.0.0.1:{port}")
-        self.sockets.append(socket)
-        return socket
+class Service(Served):
+    """A running MDPBrokerRegistrationService."""
 
     def broker(self, identity=b"one", **options):
         return self.connect(zmq.DEALER, self.actor.listen_port, identity, **options)
@@ -46,12 +31,6 @@ class Service:
         socket = self.connect(zmq.SUB, self.actor.publish_port, **options)
         socket.subscribe(scope)
         return socket
-
-    def logged(self, text):
-        return [line.message for line in self.log if text in line.message]
-
-    def wait_logged(self, text, count=1):
-        wait_until(lambda: len(self.logged(text)) >= count)
 
 
 @contextlib.contextmanager
